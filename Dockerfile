@@ -1,0 +1,25 @@
+# One image for every process of Sira; the command says which. Secrets come from the environment, none is in the image.
+FROM node:20.20.2-bookworm-slim AS packages
+WORKDIR /app
+COPY package.json package-lock.json prisma.config.ts ./
+COPY local/generate-client.mjs local/
+COPY prisma prisma
+# The database client is generated after the install, so prisma/ must be here.
+RUN npm ci --no-audit --no-fund && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
+
+FROM node:20.20.2-bookworm-slim
+RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*
+WORKDIR /app
+ENV NODE_ENV=production
+COPY --from=packages /app/node_modules node_modules
+COPY --from=packages /app/prisma prisma
+COPY package.json tsconfig.json ./
+COPY lib lib
+COPY workflows workflows
+COPY activities activities
+COPY api api
+COPY worker worker
+COPY local local
+USER node
+EXPOSE 8080
+CMD ["node", "--import", "tsx", "api/server.ts"]

@@ -1,0 +1,113 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Context } from '@temporalio/activity'
+import { parseChunk } from '../../lib/batch-input/parse-chunk.ts'
+import type { ChunkOutcome } from '../../lib/contracts/workflows.ts'
+import { readFinishedLines } from '../../lib/store/batch-rows.ts'
+import { readChunk } from '../../lib/store/batches.ts'
+import { claimChunk, releaseChunk, type ChunkLease } from '../../lib/store/chunk-leases.ts'
+import { throughOutage } from '../../lib/store/retry-outage.ts'
+import { withHeartbeat } from '../heartbeat.ts'
+import { createActiveBatches, type ActiveBatch } from './active-batches.ts'
+import type { BatchDependencies } from './index.ts'
+import { runRow } from './run-row.ts'
+
+/** ms between two tries to take over a chunk that another live worker is still on. */
+const CLAIM_INTERVAL = 100
+
+/**
+ * Works the chunks of batches: reads a chunk's byte range, skips the rows Postgres has results for, calls the provider
+ * for the rest. One run per chunk and process: a second attempt of the same activity, which Temporal starts after it
+ * lost sight of the first (an outage of its own, say), joins the run that is under way instead of repeating it.
+ */
+export function createChunkRunner (dependencies: BatchDependencies) {
+  const { pool, objects, config, workerId } = dependencies
+  const activeBatches = createActiveBatches(dependencies)
+  const running = new Map<string, { promise: Promise<ChunkOutcome>, stop: (reason: 'cancelled' | 'handover') => void }>()
+
+  return { runChunk }
+
+  async function runChunk ({ batchId, chunk }: { batchId: string, chunk: number }): Promise<ChunkOutcome> {
+    const { info, cancellationSignal } = Context.current()
+    const key = `${batchId}:${chunk}`
+    let run = running.get(key)
+    if (run === undefined) {
+      const execution = info.workflowExecution!
+      run = startRun({ batchId, chunk, workerId, workflowId: execution.workflowId, runId: execution.runId, activityId: info.activityId, attempt: info.attempt })
+      running.set(key, run)
+      const forget = (): void => { running.delete(key) }
+      run.promise.then(forget, forget)
+    }
+    const { promise, stop } = run
+    const onCancelled = (): void => {
+      const reason = String((cancellationSignal.reason as Error | undefined)?.message)
+      // Any other reason means that Temporal gave this attempt up, not that the work is unwanted: it goes on, and the next attempt joins it.
+      if (reason === 'WORKER_SHUTDOWN') stop('handover')
+      else if (reason === 'CANCELLED') stop('cancelled')
+    }
+    if (cancellationSignal.aborted) onCancelled()
+    cancellationSignal.addEventListener('abort', onCancelled, { once: true })
+    try {
+      return await withHeartbeat(async () => await promise)
+    } finally {
+      cancellationSignal.removeEventListener('abort', onCancelled)
+    }
+  }
+
+  function startRun (lease: ChunkLease): { promise: Promise<ChunkOutcome>, stop: (reason: 'cancelled' | 'handover') => void } {
+    let wanted: 'cancelled' | 'handover' | null = null
+    let batch: ActiveBatch | null = null
+    return {
+      promise: work(),
+      stop (reason) {
+        wanted ??= reason
+        batch?.stop(reason)
+      }
+    }
+
+    async function work (): Promise<ChunkOutcome> {
+      batch = await activeBatches.enter(lease.batchId)
+      if (batch === null) return 'done' // deleted meanwhile
+      try {
+        if (wanted !== null) batch.stop(wanted)
+        while (batch.stopped() === null) {
+          if (await throughOutage(async () => await claimChunk(pool, lease))) return await workClaimed(batch, lease)
+          await sleep(CLAIM_INTERVAL)
+        }
+        return batch.stopped()!
+      } finally {
+        activeBatches.leave(batch)
+      }
+    }
+  }
+
+  async function workClaimed (batch: ActiveBatch, lease: ChunkLease): Promise<ChunkOutcome> {
+    try {
+      return await workRows(batch, lease.chunk) ? 'done' : batch.stopped()!
+    } finally {
+      // also after a failure: the next attempt may come to another worker, which would wait for this live one
+      await throughOutage(async () => { await releaseChunk(pool, lease) })
+    }
+  }
+
+  /** True when every row of the chunk has its result saved. */
+  async function workRows (batch: ActiveBatch, index: number): Promise<boolean> {
+    const { record } = batch
+    const place = await throughOutage(async () => await readChunk(pool, record, index))
+    if (place === null) throw new Error(`Batch ${record.id} has no chunk ${index}`)
+    const [, , firstLine, rowCount] = place.chunk
+    const bytes = await objects.getRange(place.objectKey, place.chunk[0], place.chunk[1])
+    const rows = [...parseChunk(bytes, place.chunk)]
+    const lastLine = rows.at(-1)?.line ?? firstLine + rowCount
+    const skip = await throughOutage(async () => {
+      const finished = await readFinishedLines(pool, record.id, firstLine, lastLine)
+      const repeated = record.retryOf === null ? [] : await readFinishedLines(pool, record.retryOf, firstLine, lastLine, true)
+      return new Set([...finished, ...repeated])
+    })
+    const owner = { organizationId: record.organizationId, batchId: record.id, concurrency: record.concurrency }
+    const work = { providers: dependencies.providers, limiter: dependencies.limiter, config: config.batch }
+    const outcomes = await Promise.allSettled(rows.filter(row => !skip.has(row.line)).map(async row => await runRow(batch, row, owner, work)))
+    await batch.writer.drain()
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+    return outcomes.every(outcome => outcome.status === 'fulfilled' && outcome.value)
+  }
+}

@@ -1,0 +1,136 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { CallOwner, Limiter } from '../../lib/contracts/limiter.ts'
+import type { PinnedPrice } from '../../lib/contracts/prices.ts'
+import { costOf } from '../../lib/domain/price.ts'
+import { retryDelay } from '../../lib/domain/retry-delay.ts'
+import { ProviderFailure, type Provider, type ProviderAnswer } from '../../lib/providers/types.ts'
+import type { RowResult } from '../../lib/store/batch-rows.ts'
+import type { Config } from '../../lib/config.ts'
+import type { ActiveBatch } from './active-batches.ts'
+
+export interface Row {
+  readonly line: number
+  readonly customId: string
+  readonly model: string
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+export interface RowDependencies {
+  readonly providers: ReadonlyMap<string, Provider>
+  readonly limiter: Limiter
+  readonly config: Config['batch']
+}
+
+/** Tokens reserved for an answer whose request names no maximum. */
+const ASSUMED_OUTPUT_TOKENS = 1_024
+
+/**
+ * One row to its terminal result, which goes to the batch's writer. Returns false when the batch stopped first: the row
+ * is then as if it had never been tried, and whoever goes on with the chunk tries it again.
+ */
+export async function runRow (batch: ActiveBatch, row: Row, owner: CallOwner, { providers, limiter, config }: RowDependencies): Promise<boolean> {
+  const { record, writer } = batch
+  const price = record.prices[row.model]!
+  const provider = providers.get(price.provider)
+  if (provider === undefined) {
+    writer.add(failed(row, 0, null, { code: 'provider_not_configured', message: `The provider ${price.provider} is no longer configured.` }))
+    return true
+  }
+  const body = JSON.stringify(price.upstream === row.model ? row.body : { ...row.body, model: price.upstream })
+  const tokens = Math.ceil(body.length / 4) + outputTokens(row.body)
+  let attempts = 0
+  for (let counted = 0; ;) {
+    if (writer.isFull()) await writer.room()
+    if (batch.stopped() !== null) return false
+    const settle = batch.budget === null ? null : await batch.budget.reserve(estimate(price, body.length, outputTokens(row.body)))
+    if (batch.budget !== null && settle === null) batch.stop('budget_exceeded')
+    let release: () => void
+    try {
+      release = await limiter.acquire(price.provider, owner, tokens, batch.claiming)
+    } catch (error) {
+      settle?.(0n)
+      if (batch.claiming.aborted) return false
+      throw error
+    }
+    attempts += 1
+    let spent = 0n
+    let failure: ProviderFailure
+    try {
+      const answer = await provider.call({
+        endpoint: record.endpoint,
+        body,
+        clientRequestId: `${record.id}:${row.line}:${attempts}`,
+        signal: batch.calls,
+        timeout: config.callTimeout,
+        maxAnswerBytes: config.maxAnswerBytes
+      })
+      const result = answered(row, attempts, price, answer)
+      spent = result.settlement?.cost ?? 0n
+      writer.add(result)
+      return true
+    } catch (error) {
+      if (!(error instanceof ProviderFailure)) throw error
+      failure = error
+    } finally {
+      release()
+      settle?.(spent)
+    }
+    if (failure.class.code === 'aborted') {
+      const stop = batch.stopped()
+      if (stop !== 'cancelled' && stop !== 'expired') return false
+      // the provider may have done the work and billed it
+      writer.add({ ...failed(row, attempts, null, { code: 'outcome_unknown', message: `The call was cut off when the batch was ${stop}; the provider may have billed it.` }), state: 'unknown' })
+      return true
+    }
+    if (!failure.class.throttled) counted += 1
+    if (!failure.class.retryable || counted >= config.maxAttempts) {
+      writer.add(failed(row, attempts, failure, { code: failure.class.code, message: failure.message }))
+      return true
+    }
+    const delay = retryDelay({ attempt: attempts, retryAfter: failure.class.retryAfter, random: Math.random() })
+    await sleep(delay, undefined, { signal: batch.claiming }).catch(() => {}) // aborted: the loop's head sees why
+  }
+}
+
+function answered (row: Row, attempts: number, price: PinnedPrice, answer: ProviderAnswer): RowResult {
+  return {
+    line: row.line,
+    customId: row.customId,
+    state: 'ok',
+    statusCode: answer.statusCode,
+    requestId: answer.requestId,
+    attempts,
+    errorCode: null,
+    errorMessage: null,
+    body: answer.body,
+    settlement: answer.usage === null ? null : { provider: price.provider, model: row.model, usage: answer.usage, cost: costOf(answer.usage, price) }
+  }
+}
+
+function failed (row: Row, attempts: number, failure: ProviderFailure | null, error: { code: string, message: string }): RowResult {
+  return {
+    line: row.line,
+    customId: row.customId,
+    state: 'error',
+    statusCode: failure?.statusCode ?? null,
+    requestId: failure?.requestId ?? null,
+    attempts,
+    errorCode: error.code,
+    errorMessage: error.message,
+    body: failure?.body ?? null,
+    settlement: null
+  }
+}
+
+function outputTokens (body: Readonly<Record<string, unknown>>): number {
+  for (const name of ['max_completion_tokens', 'max_output_tokens', 'max_tokens']) {
+    const value = body[name]
+    if (typeof value === 'number' && value > 0) return Math.ceil(value)
+  }
+  return ASSUMED_OUTPUT_TOKENS
+}
+
+/** pico-USD reserved for a call: every byte of the request as if it were a token, which no tokenizer exceeds, and all the output it may produce. */
+function estimate (price: PinnedPrice, bytes: number, output: number): bigint {
+  return BigInt(price.input ?? 0) * BigInt(bytes) + BigInt(price.output ?? 0) * BigInt(output)
+}

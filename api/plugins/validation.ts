@@ -1,0 +1,26 @@
+import Ajv, { type ValidateFunction } from 'ajv'
+import addFormats from 'ajv-formats'
+import type { FastifyInstance } from 'fastify'
+import type { FastifyRouteSchemaDef, FastifySchema } from 'fastify/types/schema.js'
+import { isDeeperThan, maxBodyDepth } from '../../lib/domain/batch-line.ts'
+import { SiraError } from '../../lib/errors.ts'
+
+// Query strings and path parameters are text, so "20" must pass as an integer. A JSON body says what it means: "20" is no integer there.
+const strict = new Ajv.default({ strict: false, useDefaults: true, coerceTypes: false, removeAdditional: false })
+const coercing = new Ajv.default({ strict: false, useDefaults: true, coerceTypes: 'array', removeAdditional: false })
+addFormats.default(strict)
+addFormats.default(coercing)
+
+export function compileValidator ({ schema, httpPart }: FastifyRouteSchemaDef<FastifySchema>): ValidateFunction {
+  return (httpPart === 'body' ? strict : coercing).compile(schema)
+}
+
+/** Levels of a body: what an inline request may have, and the four around it. */
+const MOST_LEVELS = maxBodyDepth + 4
+
+/** JSON.parse takes any depth, but what writes or walks such a value overflows the stack. */
+export function refuseDeepBodies (app: FastifyInstance): void {
+  app.addHook('preValidation', async request => {
+    if (isDeeperThan(request.body, MOST_LEVELS)) throw new SiraError('invalid_json', { reason: `it is nested deeper than ${MOST_LEVELS} levels.` })
+  })
+}

@@ -1,0 +1,91 @@
+import type { Pool } from 'pg'
+import type { Socket } from 'socket.io'
+import type { Caller } from '../../lib/contracts/jobs.ts'
+import { isTerminal } from '../../lib/domain/job-state.ts'
+import { toProgress } from '../../lib/domain/progress.ts'
+import { SiraError } from '../../lib/errors.ts'
+import type { Logger } from '../../lib/log.ts'
+import { readEventRanges } from '../../lib/store/events.ts'
+import { readJob } from '../../lib/store/jobs.ts'
+import { toEventMessage } from './event-message.ts'
+import type { JobFeed, JobUpdate } from './job-feed.ts'
+import { parseJob, parseSubscribe, type ClientMessages, type Refusal, type ServerMessages, type Subscribed } from './socket-messages.ts'
+import { createOutlet } from './socket-outlet.ts'
+import { toSiraError } from './to-sira-error.ts'
+
+export type JobSocket = Socket<ClientMessages, ServerMessages, Record<string, never>, { caller: Caller }>
+
+const MOST_SUBSCRIPTIONS = 100
+/** In one acknowledgement; what is beyond follows as `event` messages. */
+const MOST_MISSED_EVENTS = 200
+
+/**
+ * Answers a connected client's `subscribe` and `unsubscribe`. Clients name jobs, never rooms: each subscription is checked
+ * for its owner and then fed from its own place, so that nothing is told twice or left out. It ends with the job.
+ */
+export function serveSubscriptions (socket: JobSocket, { feed, pool, log }: { feed: JobFeed, pool: Pool, log: Pick<Logger, 'error'> }): void {
+  const stops = new Map<string, () => void>()
+  const whenSent = createOutlet(socket.conn)
+  let opening = 0
+
+  async function open (request: unknown): Promise<Subscribed> {
+    const { job: id, after } = parseSubscribe(request)
+    stops.get(id)?.()
+    if (stops.size >= MOST_SUBSCRIPTIONS || opening >= MOST_SUBSCRIPTIONS) {
+      throw new SiraError('invalid_request', { reason: `A connection can subscribe to at most ${MOST_SUBSCRIPTIONS} jobs at a time.` })
+    }
+    let stopped = false
+    let unsubscribe: (() => void) | undefined
+    const stop = (): void => {
+      stopped = true
+      unsubscribe?.()
+      if (stops.get(id) === stop) stops.delete(id)
+    }
+    stops.set(id, stop)
+    opening++
+    try {
+      const job = await readJob(pool, socket.data.caller, id)
+      if (job === null) throw new SiraError('not_found', { resource: 'job', id })
+      const events = (await readEventRanges(pool, [{ id, after, upTo: job.seq }], MOST_MISSED_EVENTS)).get(id)!
+      if (stopped) throw new SiraError('invalid_request', { reason: 'This subscription was replaced or ended before it began.' })
+      const told = events.length === MOST_MISSED_EVENTS ? events.at(-1)!.seq : job.seq
+      if (isTerminal(job.state) && told === job.seq) stop()
+      else unsubscribe = feed.subscribe(id, told, update => tell(update, stop))
+      return { ok: true, events: events.map(toEventMessage), progress: toProgress(job) }
+    } catch (error) {
+      stop()
+      throw error
+    } finally {
+      opening--
+    }
+  }
+
+  function tell (update: JobUpdate | null, stop: () => void): Promise<void> | undefined {
+    for (const event of update?.events ?? []) socket.emit('event', toEventMessage(event))
+    const job = update?.record
+    if (job) socket.emit('progress', toProgress(job))
+    if (update === null || (job && isTerminal(job.state))) stop()
+    return whenSent()
+  }
+
+  function refusal (thrown: unknown): Refusal {
+    const error = toSiraError(thrown)
+    if (error.status >= 500) log.error({ err: thrown, code: error.code }, 'subscription failed')
+    return { ok: false, error: { code: error.code, message: error.message } }
+  }
+
+  socket.on('subscribe', (request, answer) => {
+    if (typeof answer !== 'function') return
+    open(request).then(subscribed => { answer(subscribed) }, (error: unknown) => { answer(refusal(error)) })
+  })
+  socket.on('unsubscribe', (request, answer) => {
+    let result: { ok: true } | Refusal = { ok: true }
+    try {
+      stops.get(parseJob(request))?.()
+    } catch (error) {
+      result = refusal(error)
+    }
+    if (typeof answer === 'function') answer(result)
+  })
+  socket.on('disconnect', () => { for (const stop of [...stops.values()]) stop() })
+}

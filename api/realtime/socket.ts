@@ -1,0 +1,84 @@
+import type { IncomingMessage, Server as HttpServer } from 'node:http'
+import type { Pool } from 'pg'
+import { Server, type ExtendedError } from 'socket.io'
+import type { Caller } from '../../lib/contracts/jobs.ts'
+import { SiraError } from '../../lib/errors.ts'
+import type { Logger } from '../../lib/log.ts'
+import { bearerKey, type Authenticate } from '../plugins/authentication.ts'
+import type { JobFeed } from './job-feed.ts'
+import { createKeyWatch } from './key-watch.ts'
+import type { ClientMessages, ServerMessages } from './socket-messages.ts'
+import { serveSubscriptions, type JobSocket } from './socket-subscriptions.ts'
+import { toSiraError } from './to-sira-error.ts'
+
+export interface SocketServer {
+  /** Ends every connection so that clients connect again (elsewhere), and refuses new ones. The HTTP server stays as it is. */
+  close: () => Promise<void>
+}
+
+interface Options {
+  readonly feed: JobFeed
+  readonly authenticate: Authenticate
+  readonly pool: Pool
+  readonly log: Pick<Logger, 'warn' | 'error'>
+}
+
+const MOST_CONNECTIONS = 10_000
+/** Bytes of one message from a client. */
+const MOST_MESSAGE_BYTES = 16_000
+
+/** Progress by Socket.IO: namespace /jobs, the key in the handshake as `auth: {key}` or Authorization header. */
+export function attachSocket (server: HttpServer, { feed, authenticate, pool, log }: Options): SocketServer {
+  let closing = false
+  const io = new Server<ClientMessages, ServerMessages, Record<string, never>, { caller: Caller }>(server, {
+    serveClient: false,
+    maxHttpBufferSize: MOST_MESSAGE_BYTES,
+    connectTimeout: 10_000, // to reach the namespace, after which a connection without a valid key is closed
+    allowRequest: (_request, decide) => { decide(closing ? 'draining' : null, !closing && io.engine.clientsCount < MOST_CONNECTIONS) }
+  })
+  io.use((_socket, next) => { next(refusal(new SiraError('invalid_request', { reason: 'Connect to the namespace /jobs.' }))) })
+
+  const keys = createKeyWatch(pool, log)
+  const jobs = io.of('/jobs')
+  jobs.use((socket, next) => {
+    identify(socket, authenticate).then(caller => {
+      socket.data.caller = caller
+      next()
+    }, (error: unknown) => {
+      if (!(error instanceof SiraError)) log.error({ err: error }, 'socket not authenticated')
+      next(refusal(toSiraError(error)))
+    })
+  })
+  jobs.on('connection', socket => {
+    // the handshake's request is of no more use and most of an idle connection's memory
+    delete (socket.conn as { request?: IncomingMessage }).request
+    const unwatch = keys.watch(socket.data.caller.keyId, () => {
+      socket.emit('error', { code: 'invalid_api_key', message: new SiraError('invalid_api_key').message })
+      socket.disconnect(true)
+    })
+    socket.on('disconnect', unwatch)
+    serveSubscriptions(socket, { feed, pool, log })
+  })
+
+  return {
+    async close () {
+      closing = true
+      // closes the transport without Socket.IO's own goodbye: to that clients answer by staying away
+      io.engine.close()
+      await keys.close()
+    }
+  }
+}
+
+async function identify (socket: JobSocket, authenticate: Authenticate): Promise<Caller> {
+  const given: unknown = socket.handshake.auth.key
+  const key = typeof given === 'string' ? given : bearerKey(socket.handshake.headers.authorization)
+  const caller = key === null ? null : await authenticate(key)
+  if (caller === null) throw new SiraError('invalid_api_key')
+  return caller
+}
+
+/** What a client meets as `connect_error`, with the code in `data`. */
+function refusal (error: SiraError): ExtendedError {
+  return Object.assign(new Error(error.message), { data: { code: error.code } })
+}

@@ -1,0 +1,58 @@
+import { Type } from '@fastify/type-provider-typebox'
+import type { FastifyInstance } from 'fastify'
+import plugin from 'fastify-plugin'
+import { pendingMigrations } from '../../lib/store/migrate.ts'
+
+/** ms for all checks together. */
+const CHECK_TIMEOUT = 3_000
+
+const Check = Type.Object({ ok: Type.Boolean(), reason: Type.Optional(Type.String()) })
+const Readiness = Type.Object({ ready: Type.Boolean(), checks: Type.Record(Type.String(), Check) })
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Turns readiness off; requests are still served. */
+    startDraining: () => void
+  }
+}
+
+/** `/livez` says that this process answers; `/readyz` that it can do its work. Neither needs a key and neither tells secrets. */
+async function health (app: FastifyInstance): Promise<void> {
+  const { pool, objects, temporal } = app.dependencies
+  let draining = false
+  app.decorate('startDraining', () => { draining = true })
+
+  app.get('/livez', { schema: { tags: ['Health'], summary: 'The process is alive', security: [], response: { 200: Type.Object({ alive: Type.Boolean() }) } } },
+    async () => ({ alive: true }))
+
+  app.get('/readyz', { schema: { tags: ['Health'], summary: 'Postgres, migrations, Temporal and S3 answer', security: [], response: { 200: Readiness, 503: Readiness } } }, async (_request, reply) => {
+    const checks = Object.fromEntries(await Promise.all([
+      check('postgres', async () => { await pool.query('SELECT 1') }),
+      check('migrations', async () => {
+        const pending = await pendingMigrations(pool)
+        if (pending.length > 0) throw new Error(`${pending.length} not applied`)
+      }),
+      check('temporal', async () => { await temporal.connection.withDeadline(Date.now() + CHECK_TIMEOUT, async () => { await temporal.workflowService.getSystemInfo({}) }) }),
+      check('s3', async () => { await objects.ping() }),
+      check('accepting', async () => { if (draining) throw new Error('shutting down') })
+    ]))
+    const ready = Object.values(checks).every(result => result.ok)
+    return await reply.code(ready ? 200 : 503).send({ ready, checks })
+  })
+
+  async function check (name: string, probe: () => Promise<void>): Promise<[string, { ok: boolean, reason?: string }]> {
+    let timer: NodeJS.Timeout | undefined
+    try {
+      await Promise.race([probe(), new Promise<never>((_resolve, reject) => { timer = setTimeout(() => { reject(new Error('no answer in time')) }, CHECK_TIMEOUT) })])
+      return [name, { ok: true }]
+    } catch (error) {
+      app.log.warn({ err: error, check: name }, 'readiness check failed')
+      return [name, { ok: false, reason: name === 'migrations' || name === 'accepting' ? (error as Error).message : 'unreachable' }]
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+// not encapsulated: the process that serves the app decides when it drains
+export default plugin(health, { name: 'health' })

@@ -1,0 +1,48 @@
+import { Readable } from 'node:stream'
+import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { formatOutputLine } from '../../../../lib/domain/batch-output-line.ts'
+import { batchRequestId } from '../../../../lib/ids.ts'
+import { readResults, streamResults, type RowFilter, type StoredRow } from '../../../../lib/store/batch-rows.ts'
+import { getBatch } from '../../../core/batches.ts'
+import { OneOf } from '../../../schemas.ts'
+
+const ResultsQuery = Type.Object({
+  filter: Type.Optional(OneOf<RowFilter>(['all', 'ok', 'error'])),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, description: 'a page of this many lines; without it everything so far is streamed' })),
+  after: Type.Integer({ minimum: 0, default: 0, description: 'input line to start behind: x-sira-next-after of the page before' })
+}, { additionalProperties: false })
+
+/** Results as JSONL in the format of output files, in the order of the input, also while the batch runs. */
+const results: FastifyPluginAsyncTypebox = async app => {
+  const { pool } = app.dependencies
+
+  app.get('/:id/results', {
+    exposeHeadRoute: false, // it would read every row to answer nothing
+    schema: {
+      tags: ['Batch (native)'],
+      summary: 'Results so far, streamed or by page, as JSONL',
+      params: Type.Object({ id: Type.String({ maxLength: 200 }) }),
+      querystring: ResultsQuery,
+      response: { 200: { description: 'one output line per row', content: { 'application/jsonl': { schema: Type.Unsafe<string | Readable>({ type: 'string' }) } } } }
+    }
+  }, async (request, reply) => {
+    const { filter = 'all', limit, after } = request.query
+    const batch = await getBatch(pool, request.caller, request.params.id)
+    reply.type('application/jsonl; charset=utf-8').header('x-sira-state', batch.state)
+    const format = (rows: StoredRow[]): string => rows.map(row => formatOutputLine(batchRequestId(batch.id, row.line), row)).join('')
+    if (limit === undefined) {
+      return await reply.send(Readable.from(pages(), { objectMode: false }))
+    }
+    const rows = await readResults(pool, batch.id, { filter, after, limit: limit + 1 })
+    const page = rows.slice(0, limit)
+    reply.header('x-sira-has-more', String(rows.length > limit))
+    if (page.length > 0) reply.header('x-sira-next-after', String(page.at(-1)!.line))
+    return await reply.send(format(page))
+
+    async function * pages (): AsyncGenerator<string> {
+      for await (const rows of streamResults(pool, batch.id, filter, after)) yield format(rows)
+    }
+  })
+}
+
+export default results

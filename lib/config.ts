@@ -1,0 +1,120 @@
+import { resolve } from 'node:path'
+
+/** Everything a process of Sira reads from its environment; nothing else touches process.env. Documented in docs/configuration.md. */
+export interface Config {
+  readonly databaseUrl: string
+  readonly temporalAddress: string
+  readonly temporalNamespace: string
+  /** Base URL of the Temporal UI, for `temporal_ui_url`; null = not shown. */
+  readonly temporalUiUrl: string | null
+  readonly taskQueue: string
+  readonly s3: { readonly endpoint: string, readonly accessKey: string, readonly secretKey: string, readonly bucket: string, readonly region: string }
+  /** Path of the YAML file with providers and models; null = the simulator below. */
+  readonly configFile: string | null
+  /** Base URL of the provider simulator, used only when configFile is null. */
+  readonly simulatorUrl: string
+  readonly api: {
+    readonly host: string
+    readonly port: number
+    /** Bytes of a JSON body. */
+    readonly bodyLimit: number
+    /** Bytes of one uploaded file. */
+    readonly fileLimit: number
+    /** ms to receive a whole request that is not an upload. */
+    readonly requestTimeout: number
+    /** ms between readiness going down and the listener closing. */
+    readonly drainDelay: number
+    readonly adminKey: string | null
+  }
+  readonly batch: {
+    readonly maxRows: number
+    /** Bytes of one input line. */
+    readonly maxLineBytes: number
+    /** Chunk activities one batch keeps open. */
+    readonly openChunks: number
+    /** Attempts of one row at errors that are not rate limits. */
+    readonly maxAttempts: number
+    /** ms that calls in flight may take to finish after a cancel or the end of the window. */
+    readonly grace: number
+    /** ms, total deadline of one provider call. */
+    readonly callTimeout: number
+    /** Bytes of one provider answer. */
+    readonly maxAnswerBytes: number
+  }
+  readonly worker: {
+    /** Chunk activities one process works on at once. */
+    readonly maxChunks: number
+    /** ms given to running activities on SIGTERM. */
+    readonly shutdownGrace: number
+    /** Where the bundled workflow code is kept between starts; null = bundled anew at each start (about 1 s). */
+    readonly bundleFile: string | null
+  }
+  readonly logLevel: string
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Reads and checks the environment. Throws one Error that lists every variable at fault. */
+export function loadConfig (environment: Environment = process.env): Config {
+  const faults: string[] = []
+  const text = (name: string, fallback: string): string => environment[name]?.trim() || fallback
+  const optional = (name: string): string | null => environment[name]?.trim() || null
+  const integer = (name: string, fallback: number, least: number, most: number): number => {
+    const value = environment[name]?.trim()
+    if (!value) return fallback
+    const number = Number(value)
+    if (Number.isInteger(number) && number >= least && number <= most) return number
+    faults.push(`${name}=${value}: a whole number from ${least} to ${most} is needed`)
+    return fallback
+  }
+  const url = (name: string, fallback: string, protocols: readonly string[]): string => {
+    const value = text(name, fallback)
+    if (URL.canParse(value) && protocols.includes(new URL(value).protocol)) return value
+    faults.push(`${name}: a URL starting with ${protocols.map(protocol => `${protocol}//`).join(' or ')} is needed`)
+    return fallback
+  }
+  const http = ['http:', 'https:']
+  const configFile = optional('SIRA_CONFIG')
+  const config: Config = {
+    databaseUrl: url('DATABASE_URL', 'postgresql://postgres@127.0.0.1:5432/sira', ['postgresql:', 'postgres:']),
+    temporalAddress: text('TEMPORAL_ADDRESS', '127.0.0.1:7233'),
+    temporalNamespace: text('TEMPORAL_NAMESPACE', 'default'),
+    temporalUiUrl: optional('TEMPORAL_UI_URL'),
+    taskQueue: text('SIRA_TASK_QUEUE', 'sira'),
+    s3: {
+      endpoint: url('S3_ENDPOINT', 'http://127.0.0.1:9000', http),
+      accessKey: text('S3_ACCESS_KEY', 'sira'),
+      secretKey: text('S3_SECRET_KEY', 'sira'),
+      bucket: text('S3_BUCKET', 'sira'),
+      region: text('S3_REGION', 'us-east-1')
+    },
+    configFile: configFile === null ? null : resolve(configFile),
+    simulatorUrl: url('SIRA_SIMULATOR_URL', 'http://127.0.0.1:4010', http),
+    api: {
+      host: text('HOST', '127.0.0.1'),
+      port: integer('PORT', 8080, 0, 65535),
+      bodyLimit: integer('SIRA_BODY_LIMIT_BYTES', 32 * 1024 * 1024, 1024, 1024 ** 3),
+      fileLimit: integer('SIRA_FILE_LIMIT_BYTES', 512 * 1024 * 1024, 1024, 8 * 1024 ** 3),
+      requestTimeout: integer('SIRA_REQUEST_TIMEOUT_MS', 60_000, 100, 3_600_000),
+      drainDelay: integer('SIRA_DRAIN_DELAY_MS', 0, 0, 600_000),
+      adminKey: optional('SIRA_ADMIN_KEY')
+    },
+    batch: {
+      maxRows: integer('SIRA_BATCH_MAX_ROWS', 50_000, 1, 10_000_000),
+      maxLineBytes: integer('SIRA_BATCH_MAX_LINE_BYTES', 4 * 1024 * 1024, 1024, 64 * 1024 * 1024),
+      openChunks: integer('SIRA_BATCH_OPEN_CHUNKS', 4, 1, 32),
+      maxAttempts: integer('SIRA_BATCH_MAX_ATTEMPTS', 8, 1, 100),
+      grace: integer('SIRA_BATCH_GRACE_MS', 10_000, 0, 600_000),
+      callTimeout: integer('SIRA_CALL_TIMEOUT_MS', 600_000, 100, 3_600_000),
+      maxAnswerBytes: integer('SIRA_MAX_ANSWER_BYTES', 16 * 1024 * 1024, 1024, 256 * 1024 * 1024)
+    },
+    worker: {
+      maxChunks: integer('SIRA_WORKER_MAX_CHUNKS', 100, 1, 2000),
+      shutdownGrace: integer('SIRA_SHUTDOWN_GRACE_MS', 20_000, 0, 600_000),
+      bundleFile: optional('SIRA_WORKFLOW_BUNDLE')
+    },
+    logLevel: text('LOG_LEVEL', 'info')
+  }
+  if (faults.length > 0) throw new Error(`Configuration:\n  ${faults.join('\n  ')}`)
+  return config
+}

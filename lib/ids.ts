@@ -1,0 +1,31 @@
+import { randomBytes } from 'node:crypto'
+
+/** Prefixes of public ids. OpenAI's where it has one (`file-` with a dash is theirs). */
+const prefixes = {
+  organization: 'org_',
+  project: 'proj_',
+  key: 'key_',
+  file: 'file-',
+  upload: 'upload_',
+  part: 'part_',
+  batch: 'batch_',
+  event: 'evt_',
+  request: 'req_',
+  worker: 'worker_'
+} as const
+
+export type IdKind = keyof typeof prefixes
+
+/** A new id: type prefix + UUIDv7 (RFC 9562) as 32 hex digits, so ids of one kind sort by creation time. */
+export function newId (kind: IdKind): string {
+  const bytes = randomBytes(16)
+  bytes.writeUIntBE(Date.now(), 0, 6)
+  bytes[6] = (bytes[6]! & 0x0f) | 0x70
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80
+  return prefixes[kind] + bytes.toString('hex')
+}
+
+/** The id of one request of a batch, as OpenAI's output lines carry it. A function of its place, so a retry repeats it. */
+export function batchRequestId (batchId: string, line: number): string {
+  return `batch_req_${batchId.slice(prefixes.batch.length)}_${line}`
+}

@@ -1,0 +1,39 @@
+import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client'
+import { TypedSearchAttributes } from '@temporalio/common'
+import { batchWorkflowId } from '../contracts/workflows.ts'
+import type { Queryable } from '../store/database.ts'
+import { removeOutbox, type OutboxEntry } from '../store/outbox.ts'
+import { searchAttributes } from './search-attributes.ts'
+
+/**
+ * Delivers one outbox entry: starts the job's workflow, or signals it (starting it first where a crash prevented that).
+ * May be called any number of times for one entry: the workflow id is a function of the job, and a run that has ended
+ * cannot be started again unless `again` says so. Removes the entry when Temporal has it. Rejects within ~`deadline` ms
+ * when Temporal is away.
+ */
+export async function sendToWorkflow (
+  client: Client, database: Queryable, taskQueue: string, entry: OutboxEntry, { deadline = 2_000, again = false }: { deadline?: number, again?: boolean } = {}
+): Promise<void> {
+  const options = {
+    taskQueue,
+    workflowId: batchWorkflowId(entry.resourceId),
+    args: [entry.input],
+    workflowIdReusePolicy: again ? 'ALLOW_DUPLICATE' as const : 'REJECT_DUPLICATE' as const,
+    typedSearchAttributes: new TypedSearchAttributes([
+      { key: searchAttributes.organization, value: entry.input.organizationId },
+      { key: searchAttributes.kind, value: 'batch' },
+      { key: searchAttributes.state, value: 'queued' },
+      { key: searchAttributes.job, value: entry.resourceId }
+    ])
+  }
+  try {
+    await client.connection.withDeadline(Date.now() + deadline, async () => {
+      if (entry.action === 'start') await client.workflow.start(entry.workflow, options)
+      else await client.workflow.signalWithStart(entry.workflow, { ...options, signal: entry.action })
+    })
+  } catch (error) {
+    // it was started before, or has already ended: either way there is nothing left to send
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error
+  }
+  await removeOutbox(database, entry)
+}

@@ -1,0 +1,55 @@
+import { isFaultKind, makeFault, needsStream } from './faults.ts'
+import type { MarkedFault } from './faults.ts'
+import { longestLatency } from './latency.ts'
+
+export interface Markers {
+  readonly faults: readonly MarkedFault[]
+  /** ms in place of the drawn latency. */
+  readonly delay: number | null
+}
+
+const noMarkers: Markers = { faults: [], delay: null }
+
+const opening = '[[sim:'
+const longestMarker = 200
+const mostMarkers = 20
+
+/** Reads the markers out of a request body. Throws an Error that names a marker that is wrong: a typo must not pass as "no fault". */
+export function readMarkers (body: Buffer, streaming: boolean): Markers {
+  let at = body.indexOf(opening)
+  if (at === -1) return noMarkers
+  const faults: MarkedFault[] = []
+  let delay: number | null = null
+  for (let count = 0; at !== -1; count++) {
+    if (count === mostMarkers) throw new Error(`At most ${mostMarkers} markers in a request.`)
+    const text = body.toString('latin1', at + opening.length, at + longestMarker)
+    const end = text.indexOf(']]')
+    if (end === -1) throw new Error(`A marker is not closed: ${opening}${text.slice(0, 20)}…`)
+    const marker = text.slice(0, end)
+    const named = /^delay=(\d+)$/.exec(marker)
+    if (named !== null) delay = readDelay(Number(named[1]))
+    else faults.push(readFault(marker, streaming))
+    at = body.indexOf(opening, at + opening.length)
+  }
+  return { faults, delay }
+}
+
+function readDelay (ms: number): number {
+  if (ms > longestLatency) throw new Error(`A delay is at most ${longestLatency} ms.`)
+  return ms
+}
+
+function readFault (marker: string, streaming: boolean): MarkedFault {
+  const [kind, ...words] = marker.trim().split(/\s+/)
+  if (!isFaultKind(kind)) throw new Error(`Unknown marker: ${marker}`)
+  if (needsStream(kind) && !streaming) throw new Error(`The marker ${kind} needs "stream": true.`)
+  const parameters: Record<string, number> = {}
+  for (const word of words) {
+    const match = /^([a-z-]+)=(\d+(?:\.\d+)?)$/.exec(word)
+    if (match === null) throw new Error(`Unknown parameter in marker: ${marker}`)
+    parameters[match[1]!] = Number(match[2])
+  }
+  const { times, ...others } = parameters
+  if (times !== undefined && !Number.isInteger(times)) throw new Error(`times must be a whole number: ${marker}`)
+  return { ...makeFault(kind, others), times: times ?? null }
+}

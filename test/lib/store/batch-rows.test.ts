@@ -1,0 +1,86 @@
+import test from 'ava'
+import type { RowResult } from '../../../lib/store/batch-rows.ts'
+import { readFinishedLines, readResults, saveResults, saveUnfinished, streamResults } from '../../../lib/store/batch-rows.ts'
+import { readBatchById } from '../../../lib/store/batches.ts'
+import { transitionJob } from '../../../lib/store/jobs.ts'
+import { insertTestBatch } from '../../support/batch.ts'
+import { openTestPool } from '../../support/pool.ts'
+import { createTestTenant } from '../../support/tenant.ts'
+
+function ok (line: number, cost: bigint | null = 7n): RowResult {
+  return {
+    line,
+    customId: `row "${line}" \\ é`,
+    state: 'ok',
+    statusCode: 200,
+    requestId: `req-${line}`,
+    attempts: 1,
+    errorCode: null,
+    errorMessage: null,
+    body: JSON.stringify({ line, text: 'quote " backslash \\ comma , brace } NULL' }),
+    settlement: { provider: 'p', model: 'm', usage: { inputTokens: 10, cachedInputTokens: 4, outputTokens: 3, reasoningTokens: 1 }, cost }
+  }
+}
+
+function bad (line: number): RowResult {
+  return { ...ok(line), state: 'error', statusCode: 400, errorCode: 'invalid_request', errorMessage: 'no', body: null, settlement: null }
+}
+
+async function running (t: Parameters<typeof openTestPool>[0]) {
+  const { pool } = await openTestPool(t)
+  const { caller } = await createTestTenant(pool)
+  const batch = await insertTestBatch(pool, caller)
+  await transitionJob(pool, { id: batch.id, to: 'running' })
+  return { pool, id: batch.id }
+}
+
+test('results, settlements and counters are saved together', async t => {
+  const { pool, id } = await running(t)
+  const outcome = await saveResults(pool, id, [ok(1), ok(2, null), bad(3)])
+  t.like(outcome, { state: 'running', cancelRequested: false, cost: 7n })
+  const batch = (await readBatchById(pool, id))!
+  t.deepEqual(batch.counts, { total: null, succeeded: 2, failed: 1 })
+  t.deepEqual(batch.usage, { inputTokens: 20, cachedInputTokens: 8, outputTokens: 6, reasoningTokens: 2 })
+  t.is(batch.cost, 7n)
+  t.is(batch.unpriced, 1)
+  const { rows } = await pool.query<{ count: number, cost: string }>('SELECT count(*)::int AS count, sum(cost) AS cost FROM ledger WHERE resource_id = $1', [id])
+  t.deepEqual(rows[0], { count: 2, cost: '7' })
+  const stored = await readResults(pool, id, { filter: 'all', after: 0, limit: 10 })
+  t.is(stored[0]!.customId, 'row "1" \\ é')
+  t.is(stored[0]!.body, ok(1).body)
+})
+
+test('a line that is saved twice counts and settles once, and the first result stays', async t => {
+  const { pool, id } = await running(t)
+  await saveResults(pool, id, [ok(1), ok(2)])
+  await saveResults(pool, id, [bad(2), ok(3)])
+  await Promise.all(Array.from({ length: 8 }, async (_, index) => await saveResults(pool, id, [ok(3), ok(4), ok(5 + index)])))
+  const batch = (await readBatchById(pool, id))!
+  t.deepEqual(batch.counts, { total: null, succeeded: 12, failed: 0 })
+  t.is(batch.cost, 12n * 7n)
+  const { rows } = await pool.query<{ count: number }>('SELECT count(*)::int AS count FROM ledger WHERE resource_id = $1', [id])
+  t.is(rows[0]!.count, 12)
+})
+
+test('a finalising batch refuses results that come late', async t => {
+  const { pool, id } = await running(t)
+  await saveResults(pool, id, [ok(1)])
+  await transitionJob(pool, { id, to: 'finalizing' })
+  t.is(await saveResults(pool, id, [ok(2)]), null)
+  await saveUnfinished(pool, id, [{ line: 1, customId: 'a' }, { line: 2, customId: 'b' }], { state: 'cancelled', code: 'batch_cancelled', message: 'x' })
+  const batch = (await readBatchById(pool, id))!
+  t.deepEqual(batch.counts, { total: null, succeeded: 1, failed: 1 })
+  t.deepEqual(await readFinishedLines(pool, id, 1, 10), new Set([1, 2]))
+  t.deepEqual(await readFinishedLines(pool, id, 1, 10, true), new Set([1]))
+})
+
+test('results stream in line order over several pages and by filter', async t => {
+  const { pool, id } = await running(t)
+  const lines = Array.from({ length: 1_100 }, (_, index) => index + 1)
+  for (let from = 0; from < lines.length; from += 300) {
+    await saveResults(pool, id, lines.slice(from, from + 300).reverse().map(line => line % 10 === 0 ? bad(line) : ok(line)))
+  }
+  const seen: number[] = []
+  for await (const page of streamResults(pool, id, 'ok')) seen.push(...page.map(row => row.line))
+  t.deepEqual(seen, lines.filter(line => line % 10 !== 0))
+})

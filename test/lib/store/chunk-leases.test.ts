@@ -1,0 +1,35 @@
+import test from 'ava'
+import pg from 'pg'
+import { claimChunk, readOrphans, releaseChunk, type ChunkLease } from '../../../lib/store/chunk-leases.ts'
+import { WORKER_LOCK_CLASS } from '../../../lib/store/worker-lock.ts'
+import { openTestPool } from '../../support/pool.ts'
+
+async function bornWorker (t: Parameters<typeof openTestPool>[0], url: string, id: string): Promise<pg.Client> {
+  const session = new pg.Client({ connectionString: url })
+  session.on('error', () => {}) // dropping the database ends it
+  await session.connect()
+  const { rows } = await session.query<{ lock_id: number }>('INSERT INTO worker (id, identity) VALUES ($1, $1) RETURNING lock_id', [id])
+  await session.query('SELECT pg_advisory_lock($1, $2)', [WORKER_LOCK_CLASS, rows[0]!.lock_id])
+  t.teardown(async () => { await session.end() })
+  return session
+}
+
+const lease = (workerId: string): ChunkLease => ({ batchId: 'batch_1', chunk: 0, workerId, workflowId: 'w', runId: 'r', activityId: '1', attempt: 1 })
+
+test('a chunk is taken over from a dead worker, never from a live one', async t => {
+  const { pool, url } = await openTestPool(t)
+  const first = await bornWorker(t, url, 'worker_a')
+  await bornWorker(t, url, 'worker_b')
+  t.true(await claimChunk(pool, lease('worker_a')))
+  t.true(await claimChunk(pool, { ...lease('worker_a'), attempt: 2 }), 'its own chunk')
+  t.false(await claimChunk(pool, lease('worker_b')))
+  t.deepEqual(await readOrphans(pool, 10), [])
+  await first.end()
+  t.deepEqual((await readOrphans(pool, 10)).map(orphan => [orphan.workerId, orphan.attempt]), [['worker_a', 2]])
+  t.true(await claimChunk(pool, lease('worker_b')))
+  t.deepEqual(await readOrphans(pool, 10), [])
+  await releaseChunk(pool, lease('worker_a'))
+  t.false(await claimChunk(pool, lease('worker_c')), 'still held by b')
+  await releaseChunk(pool, lease('worker_b'))
+  t.true(await claimChunk(pool, lease('worker_c')))
+})

@@ -1,0 +1,88 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import test from 'ava'
+import { startProduct, type Product } from '../support/product.ts'
+import { gatherEvidence } from './support/evidence.ts'
+import { kill, reportKills, type Kill } from './support/kills.ts'
+import { judge } from './support/oracle.ts'
+import { makeRows, sendBatch } from './support/rows.ts'
+import { watchBatch } from './support/watch.ts'
+
+let product: Product
+test.before(async () => { product = await startProduct({ engines: 'own', latency: 80, workerCount: 2 }) })
+test.after.always(async () => { await product?.stop() })
+
+test.serial('with two workers, the chunks of the one that is killed with -9 go to the other within 3 s', async t => {
+  const rows = makeRows(4_000)
+  const watch = watchBatch(product, product.user, await sendBatch(product.user, rows))
+  const kills: Kill[] = []
+  const takeovers: number[] = []
+  for (const [name, after] of [['worker', 400], ['worker-2', 1_800]] as const) {
+    await watch.reached(after)
+    const orphans = await leasesOf(watch.batchId, product.stack.pid(name)!)
+    kills.push(kill(product, name))
+    takeovers.push(...await Promise.all(orphans.map(async orphan => await takenOver(watch.batchId, orphan, kills.at(-1)!.time))))
+    await kills.at(-1)!.replaced
+  }
+  t.is(await watch.finished(), 'completed')
+
+  const evidence = await gatherEvidence(product, product.user, watch)
+  t.deepEqual(judge(evidence, rows, 'completed'), [])
+  const { reports, unexplained } = reportKills(evidence, kills)
+  t.log({ reports, takeovers })
+  t.deepEqual(unexplained, [], 'no saved row is called again')
+  for (const report of reports) {
+    t.true(report.inFlight <= 64 && report.unsaved <= 100)
+    t.true(report.calledTwice <= report.inFlight + report.unsaved)
+    t.true(report.gap <= 6_000)
+  }
+  t.true(takeovers.length > 0)
+  t.true(Math.min(...takeovers) <= 3_000)
+  t.true(Math.max(...takeovers) <= 6_000)
+})
+
+interface Lease { readonly chunk: number, readonly worker_id: string }
+
+async function leasesOf (batchId: string, pid: number): Promise<Lease[]> {
+  const { rows } = await product.pool.query<Lease>(
+    'SELECT chunk, worker_id FROM chunk_lease JOIN worker ON worker.id = worker_id WHERE batch_id = $1 AND identity LIKE $2', [batchId, `${pid}@%`])
+  return rows
+}
+
+/** ms from the kill until the chunk is no longer its dead worker's. */
+async function takenOver (batchId: string, { chunk, worker_id: dead }: Lease, killed: number): Promise<number> {
+  for (;;) {
+    const { rowCount } = await product.pool.query('SELECT FROM chunk_lease WHERE batch_id = $1 AND chunk = $2 AND worker_id <> $3', [batchId, chunk, dead])
+    if (rowCount === 1) return Date.now() - killed
+    if (Date.now() - killed > 20_000) throw new Error(`Chunk ${chunk} is still its dead worker's after 20 s`)
+    await sleep(20)
+  }
+}
+
+test.serial('a batch whose next chunks cannot be read because S3 is killed goes on when S3 is back', async t => {
+  const rows = makeRows(3_500)
+  const watch = watchBatch(product, product.user, await sendBatch(product.user, rows))
+  for (const after of [300, 1_500]) {
+    await watch.reached(after)
+    await kill(product, 's3', 'SIGKILL', 2_500).replaced
+  }
+  t.is(await watch.finished(), 'completed')
+  const evidence = await gatherEvidence(product, product.user, watch)
+  t.deepEqual(judge(evidence, rows, 'completed'), [])
+  t.deepEqual(reportKills(evidence, []).unexplained, [], 'no row is called twice')
+})
+
+test.serial('a batch that cannot write its files because S3 is killed writes them when S3 is back', async t => {
+  const rows = makeRows(600, line => line % 100 === 0 ? '[[sim:400]]' : '')
+  const watch = watchBatch(product, product.user, await sendBatch(product.user, rows))
+  await watch.reached(300)
+  const { replaced } = kill(product, 's3', 'SIGKILL', 3_000)
+  await watch.reached(600)
+  await sleep(1_000)
+  t.is(watch.sightings.at(-1)?.status, 'finalizing')
+  await replaced
+  t.is(await watch.finished(), 'completed')
+  const evidence = await gatherEvidence(product, product.user, watch)
+  t.deepEqual(judge(evidence, rows, 'completed'), [])
+  t.is(evidence.errors.length, 6)
+  t.deepEqual(reportKills(evidence, []).unexplained, [], 'no row is called twice')
+})

@@ -1,0 +1,24 @@
+import { mkdir, readdir } from 'node:fs/promises'
+import test from 'ava'
+import { loadWorkflowBundle } from '../../worker/workflow-bundle.ts'
+import { writeHistory } from './history-file.ts'
+import { connect, runScenario } from './run-scenario.ts'
+import { scenarios } from './scenarios.ts'
+
+// Not part of the suite: `npm run histories` adds the histories of scenarios that have none. A stored history is never
+// replaced, because runs like it may be under way somewhere; a new shape of workflow gets a scenario of its own.
+test('the histories of new scenarios are recorded', async t => {
+  const folder = new URL('../histories/', import.meta.url)
+  await mkdir(folder, { recursive: true })
+  const stored = await readdir(folder)
+  const [bundle, connections] = await Promise.all([loadWorkflowBundle(null), connect()])
+  for (const scenario of scenarios.filter(({ name }) => !stored.some(file => file.startsWith(`${name}.`)))) {
+    const { histories } = await runScenario(scenario, bundle, connections)
+    for (const [index, history] of histories.entries()) {
+      await writeHistory(new URL(`${scenario.name}.${index + 1}.json`, folder), history)
+    }
+    t.log(`${scenario.name}: ${histories.length}`)
+  }
+  await connections.close()
+  t.pass()
+})

@@ -1,0 +1,58 @@
+import { randomUUID } from 'node:crypto'
+import { Client, Connection } from '@temporalio/client'
+import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkflowBundleOption } from '@temporalio/worker'
+import type temporal from '@temporalio/proto'
+import { chunkTaskQueue } from '../../lib/domain/task-queues.ts'
+import { registerSearchAttributes } from '../../lib/temporal/connect.ts'
+import type { batchWorkflow } from '../../workflows/batch.ts'
+import { testConfig } from '../support/config.ts'
+import type { Scenario, Trace } from './scenarios.ts'
+
+export interface ScenarioRun {
+  readonly trace: Trace
+  /** Of every run, oldest first: a run that continues as new has a successor. */
+  readonly histories: temporal.temporal.api.history.v1.IHistory[]
+  readonly state: unknown
+}
+
+export interface Connections { readonly client: Client, readonly native: NativeConnection, close: () => Promise<void> }
+
+Runtime.install({ logger: new DefaultLogger('WARN') })
+
+export async function connect (): Promise<Connections> {
+  const { temporalAddress: address } = testConfig()
+  const [connection, native] = await Promise.all([Connection.connect({ address }), NativeConnection.connect({ address })])
+  const client = new Client({ connection })
+  await registerSearchAttributes(client)
+  return { client, native, close: async () => { await Promise.all([connection.close(), native.close()]) } }
+}
+
+/** Runs the real workflow code on a real server with the scenario's activities. */
+export async function runScenario (scenario: Scenario, workflowBundle: WorkflowBundleOption, { client, native: connection }: Connections): Promise<ScenarioRun> {
+  const taskQueue = `${scenario.name}-${randomUUID()}`
+  const trace: Trace = []
+  const { runChunk, ...short } = scenario.activities(trace)
+  const workers = await Promise.all([
+    Worker.create({ connection, taskQueue, workflowBundle, activities: short }),
+    Worker.create({ connection, taskQueue: chunkTaskQueue(taskQueue), activities: { runChunk }, maxHeartbeatThrottleInterval: '100ms' })
+  ])
+  const [rest, chunks] = workers as [Worker, Worker]
+  return await rest.runUntil(chunks.runUntil(async () => {
+    const batchId = `batch_${randomUUID().replaceAll('-', '')}`
+    const handle = await client.workflow.start<typeof batchWorkflow>('batchWorkflow', {
+      taskQueue,
+      workflowId: `batch:${batchId}`,
+      args: [{ batchId, organizationId: 'org_1', projectId: 'proj_1', expiresAt: '2100-01-01T00:00:00.000Z', ...scenario.input }]
+    })
+    await scenario.drive?.(handle, trace)
+    await handle.result()
+    const histories = []
+    for (let runId: string | null | undefined = handle.firstExecutionRunId; runId != null;) {
+      const history: temporal.temporal.api.history.v1.IHistory = await client.workflow.getHandle(handle.workflowId, runId).fetchHistory()
+      histories.push(history)
+      runId = history.events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId
+    }
+    const { searchAttributes } = await client.workflow.getHandle(handle.workflowId).describe()
+    return { trace, histories, state: searchAttributes.SiraState }
+  }))
+}

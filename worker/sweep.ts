@@ -1,0 +1,36 @@
+import type { Client } from '@temporalio/client'
+import type { Pool } from 'pg'
+import { sweepReplays } from '../lib/store/idempotency.ts'
+import type { ObjectStore } from '../lib/store/object-store.ts'
+import { readOverdue } from '../lib/store/outbox.ts'
+import { sweepFiles } from '../lib/store/sweep-files.ts'
+import { sweepUploads } from '../lib/store/sweep-uploads.ts'
+import { sendToWorkflow } from '../lib/temporal/send-to-workflow.ts'
+import type { PrismaClient } from '../prisma/generated/client.ts'
+
+/** ms after which a message still in the outbox is taken for forgotten: the API sends within one second or not at all. */
+const OVERDUE = 1_500
+const MOST = 100
+
+interface Dependencies {
+  readonly pool: Pool
+  readonly prisma: PrismaClient
+  readonly objects: ObjectStore
+  readonly client: Client
+  readonly taskQueue: string
+}
+
+/** What a crash or the passing of time leaves to be done. Every sweep is safe to run in several workers at once. */
+export function createSweeps ({ pool, prisma, objects, client, taskQueue }: Dependencies) {
+  return {
+    /** Sends what an API process promised and did not send, because it died or Temporal was away. Oldest first. */
+    async outbox (): Promise<void> {
+      for (const entry of await readOverdue(pool, OVERDUE, MOST)) await sendToWorkflow(client, pool, taskQueue, entry)
+    },
+    async idempotencyKeys (): Promise<void> { await sweepReplays(pool) },
+    async files (): Promise<void> {
+      await sweepFiles(pool, objects, MOST)
+      await sweepUploads(pool, objects, MOST)
+    }
+  }
+}
