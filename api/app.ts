@@ -55,7 +55,8 @@ export async function buildApp (dependencies: Dependencies, options: FastifyServ
       info: { title: 'Sira', version: '0.1.0', description: 'OpenAI-compatible API (/v1) and native API (/api/v1).' },
       components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
       security: [{ key: [] }]
-    }
+    },
+    transform: ({ schema, url }) => ({ schema, url: url.replace(/\*$/, ':model') }) // OpenAPI has no word for a wildcard
   })
   await app.register(swaggerUi, { routePrefix: '/docs' })
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())

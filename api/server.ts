@@ -6,6 +6,7 @@ import { loadCatalog } from '../lib/providers/catalog.ts'
 import { createPool, createPrisma } from '../lib/store/database.ts'
 import { createHintPublisher } from '../lib/store/job-hints.ts'
 import { ensureBootstrapTenant } from '../lib/store/keys.ts'
+import { throughOutage } from '../lib/store/retry-outage.ts'
 import { createObjectStore } from '../lib/store/s3.ts'
 import { createTemporalClient } from '../lib/temporal/connect.ts'
 import { buildApp } from './app.ts'
@@ -34,5 +35,7 @@ closeWithGrace({ delay: 25_000, logger: log }, async ({ signal, err }) => {
   await Promise.all([pool.end(), prisma.$disconnect(), temporal.connection.close()])
 })
 
-if (config.api.adminKey !== null) await ensureBootstrapTenant(pool, { adminKey: config.api.adminKey })
 await app.listen({ host: config.api.host, port: config.api.port })
+const { adminKey } = config.api
+// Postgres may come up later than this process; until then readiness is down
+if (adminKey !== null) await throughOutage(async () => { await ensureBootstrapTenant(pool, { adminKey }) })

@@ -5,6 +5,9 @@ export interface Config {
   readonly databaseUrl: string
   readonly temporalAddress: string
   readonly temporalNamespace: string
+  /** Temporal's API key, as Temporal Cloud has them; null = none. It implies TLS. */
+  readonly temporalApiKey: string | null
+  readonly temporalTls: boolean
   /** Base URL of the Temporal UI, for `temporal_ui_url`; null = not shown. */
   readonly temporalUiUrl: string | null
   readonly taskQueue: string
@@ -28,6 +31,8 @@ export interface Config {
   }
   readonly batch: {
     readonly maxRows: number
+    /** Bytes of one input file. */
+    readonly maxFileBytes: number
     /** Bytes of one input line. */
     readonly maxLineBytes: number
     /** Chunk activities one batch keeps open. */
@@ -67,6 +72,11 @@ export function loadConfig (environment: Environment = process.env): Config {
     faults.push(`${name}=${value}: a whole number from ${least} to ${most} is needed`)
     return fallback
   }
+  const flag = (name: string): boolean => {
+    const value = text(name, 'false')
+    if (value !== 'true' && value !== 'false') faults.push(`${name}=${value}: true or false is needed`)
+    return value === 'true'
+  }
   const url = (name: string, fallback: string, protocols: readonly string[]): string => {
     const value = text(name, fallback)
     if (URL.canParse(value) && protocols.includes(new URL(value).protocol)) return value
@@ -79,6 +89,8 @@ export function loadConfig (environment: Environment = process.env): Config {
     databaseUrl: url('DATABASE_URL', 'postgresql://postgres@127.0.0.1:5432/sira', ['postgresql:', 'postgres:']),
     temporalAddress: text('TEMPORAL_ADDRESS', '127.0.0.1:7233'),
     temporalNamespace: text('TEMPORAL_NAMESPACE', 'default'),
+    temporalApiKey: optional('TEMPORAL_API_KEY'),
+    temporalTls: flag('TEMPORAL_TLS') || optional('TEMPORAL_API_KEY') !== null,
     temporalUiUrl: optional('TEMPORAL_UI_URL'),
     taskQueue: text('SIRA_TASK_QUEUE', 'sira'),
     s3: {
@@ -101,6 +113,7 @@ export function loadConfig (environment: Environment = process.env): Config {
     },
     batch: {
       maxRows: integer('SIRA_BATCH_MAX_ROWS', 50_000, 1, 10_000_000),
+      maxFileBytes: integer('SIRA_BATCH_MAX_FILE_BYTES', 200 * 1024 * 1024, 1024, 8 * 1024 ** 3),
       maxLineBytes: integer('SIRA_BATCH_MAX_LINE_BYTES', 4 * 1024 * 1024, 1024, 64 * 1024 * 1024),
       openChunks: integer('SIRA_BATCH_OPEN_CHUNKS', 4, 1, 32),
       maxAttempts: integer('SIRA_BATCH_MAX_ATTEMPTS', 8, 1, 100),

@@ -21,7 +21,6 @@ export const errorDefinitions = define({
   missing_parameter: { status: 400, type: invalid, message: 'Missing required parameter: {param}.' },
   invalid_parameter: { status: 400, type: invalid, message: 'Invalid value for {param}: {reason}' },
   invalid_api_key: { status: 401, type: invalid, message: 'The API key is missing, malformed, revoked or expired. Send Authorization: Bearer sira_…' },
-  insufficient_scope: { status: 403, type: invalid, message: 'This key lacks the scope {scope}.' },
   not_found: { status: 404, type: invalid, message: 'No {resource} with id {id} in this project.' },
   unknown_route: { status: 404, type: invalid, message: 'Unknown request URL: {method} {url}.' },
   model_not_found: { status: 404, type: invalid, message: 'The model {model} does not exist or is not configured.' },

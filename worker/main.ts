@@ -10,7 +10,7 @@ import { createSlotLeases } from '../lib/providers/slot-leases.ts'
 import { createPool, createPrisma } from '../lib/store/database.ts'
 import { createHintPublisher } from '../lib/store/job-hints.ts'
 import { createObjectStore } from '../lib/store/s3.ts'
-import { createTemporalClient, registerSearchAttributes } from '../lib/temporal/connect.ts'
+import { createTemporalClient, registerSearchAttributes, temporalAccess } from '../lib/temporal/connect.ts'
 import { connectPatiently } from './connect-patiently.ts'
 import { every } from './every.ts'
 import { reconcile } from './reconcile.ts'
@@ -30,7 +30,7 @@ const objects = createObjectStore(config.s3)
 const client = createTemporalClient(config)
 
 const [connection, registration, workflowBundle] = await Promise.all([
-  connectPatiently('Temporal', log, async () => await NativeConnection.connect({ address: config.temporalAddress })),
+  connectPatiently('Temporal', log, async () => await NativeConnection.connect(temporalAccess(config))),
   connectPatiently('Postgres', log, async () => await registerWorker(config.databaseUrl, log)),
   loadWorkflowBundle(config.worker.bundleFile)
 ])

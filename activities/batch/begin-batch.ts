@@ -1,8 +1,7 @@
 import type { InputError } from '../../lib/contracts/batch-input.ts'
 import type { BatchPlan } from '../../lib/contracts/workflows.ts'
 import { checkBatchInput } from '../../lib/domain/check-batch-input.ts'
-import { countChunks, readBatchById, setBatchErrors, setBatchTotal, type BatchRecord } from '../../lib/store/batches.ts'
-import { countOkLines } from '../../lib/store/batch-rows.ts'
+import { countChunks, countRowsToWork, readBatchById, setBatchErrors, setBatchTotal, type BatchRecord } from '../../lib/store/batches.ts'
 import { inTransaction } from '../../lib/store/database.ts'
 import { readFileWithIndex } from '../../lib/store/files.ts'
 import { transitionJob } from '../../lib/store/jobs.ts'
@@ -20,7 +19,8 @@ export function createBeginBatch ({ pool, objects, hints, config }: Dependencies
     return await throughOutage(async () => {
       const batch = await readBatchById(pool, batchId)
       if (batch === null || batch.state === 'failed') return null // deleted, or failed by an earlier attempt
-      const openChunks = config.batch.openChunks
+      // a budget is kept within one process; one chunk at a time keeps the batch in one
+      const openChunks = batch.budget === null ? config.batch.openChunks : 1
       // an earlier attempt opened it; from then on the file's deletion no longer matters
       if (batch.state !== 'queued') return { chunkCount: await countChunks(pool, batch), openChunks }
       const file = await readFileWithIndex(pool, batch, batch.inputFileId)
@@ -29,8 +29,7 @@ export function createBeginBatch ({ pool, objects, hints, config }: Dependencies
         await fail(batch, errors)
         return null
       }
-      const okBefore = batch.retryOf === null ? 0 : await countOkLines(pool, batch.retryOf)
-      const total = file.index.rows - okBefore
+      const total = await countRowsToWork(pool, batch, file.index.rows)
       const job = await inTransaction(pool, async client => {
         await setBatchTotal(client, batch.id, total)
         return await transitionJob(client, { id: batch.id, to: 'running' })
@@ -43,7 +42,9 @@ export function createBeginBatch ({ pool, objects, hints, config }: Dependencies
   async function findErrors (batch: BatchRecord, file: Awaited<ReturnType<typeof readFileWithIndex>>): Promise<readonly InputError[]> {
     if (file === null || !await objects.exists(file.objectKey)) return [inputError('file_not_found', `The input file ${batch.inputFileId} does not exist in this project.`, 'input_file_id')]
     if (file.purpose !== 'batch' || file.index === null) return [inputError('invalid_file_purpose', `The input file has purpose ${file.purpose}; batch is needed.`, 'input_file_id')]
-    const errors = checkBatchInput({ index: file.index, bytes: file.bytes, endpoint: batch.endpoint, knownModels: new Set(Object.keys(batch.prices)), maxRows: config.batch.maxRows })
+    const { maxRows, maxFileBytes } = config.batch
+    const knownModels = new Set(Object.keys(batch.prices))
+    const errors = checkBatchInput({ index: file.index, bytes: file.bytes, endpoint: batch.endpoint, knownModels, maxRows, maxBytes: maxFileBytes })
     if (errors.length === 0 && batch.budget !== null) {
       const unpriced = Object.entries(batch.prices).filter(([, price]) => price.input === null || price.output === null).map(([model]) => model)
       if (unpriced.length > 0) return [inputError('invalid_request', `A budget needs prices, and ${unpriced.join(', ')} has none.`, 'budget_usd')]

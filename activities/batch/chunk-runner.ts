@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Context } from '@temporalio/activity'
 import { parseChunk } from '../../lib/batch-input/parse-chunk.ts'
 import type { ChunkOutcome } from '../../lib/contracts/workflows.ts'
-import { readFinishedLines } from '../../lib/store/batch-rows.ts'
 import { readChunk } from '../../lib/store/batches.ts'
 import { claimChunk, releaseChunk, type ChunkLease } from '../../lib/store/chunk-leases.ts'
 import { throughOutage } from '../../lib/store/retry-outage.ts'
 import { withHeartbeat } from '../heartbeat.ts'
 import { createActiveBatches, type ActiveBatch } from './active-batches.ts'
 import type { BatchDependencies } from './index.ts'
+import { openRows } from './open-rows.ts'
 import { runRow } from './run-row.ts'
 
 /** ms between two tries to take over a chunk that another live worker is still on. */
@@ -94,18 +94,11 @@ export function createChunkRunner (dependencies: BatchDependencies) {
     const { record } = batch
     const place = await throughOutage(async () => await readChunk(pool, record, index))
     if (place === null) throw new Error(`Batch ${record.id} has no chunk ${index}`)
-    const [, , firstLine, rowCount] = place.chunk
-    const bytes = await objects.getRange(place.objectKey, place.chunk[0], place.chunk[1])
-    const rows = [...parseChunk(bytes, place.chunk)]
-    const lastLine = rows.at(-1)?.line ?? firstLine + rowCount
-    const skip = await throughOutage(async () => {
-      const finished = await readFinishedLines(pool, record.id, firstLine, lastLine)
-      const repeated = record.retryOf === null ? [] : await readFinishedLines(pool, record.retryOf, firstLine, lastLine, true)
-      return new Set([...finished, ...repeated])
-    })
+    const [offset, length] = place.chunk
+    const rows = [...parseChunk(await objects.getRange(place.objectKey, offset, length), place.chunk)]
     const owner = { organizationId: record.organizationId, batchId: record.id, concurrency: record.concurrency }
     const work = { providers: dependencies.providers, limiter: dependencies.limiter, config: config.batch }
-    const outcomes = await Promise.allSettled(rows.filter(row => !skip.has(row.line)).map(async row => await runRow(batch, row, owner, work)))
+    const outcomes = await Promise.allSettled((await openRows(pool, record, rows)).map(async row => await runRow(batch, row, owner, work)))
     await batch.writer.drain()
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
     return outcomes.every(outcome => outcome.status === 'fulfilled' && outcome.value)

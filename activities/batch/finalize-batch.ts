@@ -4,17 +4,21 @@ import type { StopReason } from '../../lib/contracts/workflows.ts'
 import { formatOutputLine } from '../../lib/domain/batch-output-line.ts'
 import { isTerminal, type JobState, type TerminalState } from '../../lib/domain/job-state.ts'
 import { batchRequestId } from '../../lib/ids.ts'
-import { readFinishedLines, saveUnfinished, streamResults, type RowFilter } from '../../lib/store/batch-rows.ts'
+import { saveUnfinished, streamResults, type RowFilter } from '../../lib/store/batch-rows.ts'
 import { readBatchById, readChunk, setBatchFiles, type BatchRecord } from '../../lib/store/batches.ts'
 import { inTransaction } from '../../lib/store/database.ts'
-import { createFileRow } from '../../lib/store/files.ts'
+import { createFileRow, fileObjectKey } from '../../lib/store/files.ts'
 import { transitionJob } from '../../lib/store/jobs.ts'
 import { throughOutage } from '../../lib/store/retry-outage.ts'
 import { withHeartbeat } from '../heartbeat.ts'
 import { hashingStream } from './hashing-stream.ts'
 import type { BatchDependencies } from './index.ts'
+import { openRows } from './open-rows.ts'
 
 type Dependencies = Pick<BatchDependencies, 'pool' | 'objects' | 'hints'>
+
+/** A cancelled batch of 50,000 rows is read again as a whole, and its caller waits. */
+const CHUNKS_AT_ONCE = 4
 
 const verdicts = {
   cancelled: { state: 'cancelled', code: 'batch_cancelled', message: 'The batch was cancelled before this request was made.' },
@@ -58,21 +62,17 @@ export function createFinalizeBatch ({ pool, objects, hints }: Dependencies) {
 
   /** Reads the input once more, chunk by chunk, for the custom ids of rows that never got a result. */
   async function closeUnfinished (batch: BatchRecord, stop: keyof typeof verdicts): Promise<void> {
-    for (let index = 0; ; index++) {
-      const place = await throughOutage(async () => await readChunk(pool, batch, index))
-      if (place === null) return
-      const [offset, length] = place.chunk
-      const rows = [...parseChunk(await objects.getRange(place.objectKey, offset, length), place.chunk)]
-      const first = rows[0]?.line
-      const last = rows.at(-1)?.line
-      if (first === undefined || last === undefined) continue
-      await throughOutage(async () => {
-        const done = await readFinishedLines(pool, batch.id, first, last)
-        const repeated = batch.retryOf === null ? new Set<number>() : await readFinishedLines(pool, batch.retryOf, first, last, true)
-        const open = rows.filter(row => !done.has(row.line) && !repeated.has(row.line))
-        if (open.length > 0) await saveUnfinished(pool, batch.id, open, verdicts[stop])
-      })
-    }
+    let next = 0
+    await Promise.all(Array.from({ length: CHUNKS_AT_ONCE }, async () => {
+      for (;;) {
+        const place = await throughOutage(async () => await readChunk(pool, batch, next++))
+        if (place === null) return
+        const [offset, length] = place.chunk
+        const rows = [...parseChunk(await objects.getRange(place.objectKey, offset, length), place.chunk)]
+        const open = await openRows(pool, batch, rows)
+        if (open.length > 0) await throughOutage(async () => { await saveUnfinished(pool, batch.id, open, verdicts[stop]) })
+      }
+    }))
   }
 
   /** Streams the rows of one kind to a file; null when there are none. */
@@ -81,7 +81,7 @@ export function createFinalizeBatch ({ pool, objects, hints }: Dependencies) {
     const first = await pages.next()
     if (first.done === true) return null
     const id = filter === 'ok' ? batch.reservedOutputFileId : batch.reservedErrorFileId
-    const objectKey = `${batch.organizationId}/${batch.projectId}/files/${id}`
+    const objectKey = fileObjectKey(batch, id)
     const hash = hashingStream(Readable.from(lines(), { objectMode: false }))
     const bytes = await objects.put(objectKey, hash.stream, 'application/jsonl')
     const expires = batch.outputExpiresAfterSeconds

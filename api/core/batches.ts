@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool, PoolClient } from 'pg'
 import { batchEndpoints, type BatchEndpoint } from '../../lib/contracts/batch-input.ts'
 import type { Caller, Tenant } from '../../lib/contracts/jobs.ts'
@@ -89,13 +90,16 @@ export async function retryFailed (dependencies: Dependencies, client: PoolClien
   })
 }
 
+/** ms that an answer waits for Temporal. */
+const DELIVERY_PATIENCE = 1_000
+
 /** Hands an accepted message to Temporal. A failure is not the caller's: the outbox keeps the message and a sweeper sends it. */
 export async function deliver (dependencies: Dependencies, entry: OutboxEntry, log: { warn: (context: object, message: string) => void }): Promise<void> {
-  try {
-    await sendToWorkflow(dependencies.temporal, dependencies.pool, dependencies.config.taskQueue, entry, { deadline: 1_000 })
-  } catch (error) {
+  const sent = sendToWorkflow(dependencies.temporal, dependencies.pool, dependencies.config.taskQueue, entry, DELIVERY_PATIENCE).catch((error: unknown) => {
     log.warn({ err: error, job: entry.resourceId, action: entry.action }, 'left to the outbox sweeper')
-  }
+  })
+  // a client that is still connecting does not mind the deadline of its calls
+  await Promise.race([sent, sleep(DELIVERY_PATIENCE, undefined, { ref: false })])
 }
 
 async function change (

@@ -21,7 +21,10 @@ export function boundReceiving (app: FastifyInstance, timeout: number): void {
   })
   // the request was answered before its body came: what is left of it may come, but not for ever
   app.addHook('onResponse', async ({ raw }) => {
-    if (!raw.complete && !raw.destroyed) onTime(raw, timeout, () => { raw.destroy() })
+    if (raw.complete || raw.destroyed) return
+    raw.unpipe()
+    raw.resume() // a client that sends on reads no answer before it is rid of its body
+    onTime(raw, timeout, () => { raw.destroy() })
   })
 }
 
@@ -35,6 +38,7 @@ function isMultipart (headers: IncomingHttpHeaders): boolean {
 
 function withDeadline (raw: IncomingMessage, timeout: number, onLate: () => void): PassThrough {
   const body = new PassThrough()
+  body.on('error', () => {}) // whoever reads it hears of it; once it is refused, nobody does
   raw.once('error', error => { body.destroy(error) })
   onTime(raw, timeout, () => {
     onLate()

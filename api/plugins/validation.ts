@@ -1,15 +1,15 @@
-import Ajv, { type ValidateFunction } from 'ajv'
-import addFormats from 'ajv-formats'
+import { Ajv, type ValidateFunction } from 'ajv'
+import formats from 'ajv-formats'
 import type { FastifyInstance } from 'fastify'
 import type { FastifyRouteSchemaDef, FastifySchema } from 'fastify/types/schema.js'
 import { isDeeperThan, maxBodyDepth } from '../../lib/domain/batch-line.ts'
 import { SiraError } from '../../lib/errors.ts'
 
 // Query strings and path parameters are text, so "20" must pass as an integer. A JSON body says what it means: "20" is no integer there.
-const strict = new Ajv.default({ strict: false, useDefaults: true, coerceTypes: false, removeAdditional: false })
-const coercing = new Ajv.default({ strict: false, useDefaults: true, coerceTypes: 'array', removeAdditional: false })
-addFormats.default(strict)
-addFormats.default(coercing)
+const strict = new Ajv({ strict: false, useDefaults: true, coerceTypes: false, removeAdditional: false })
+const coercing = new Ajv({ strict: false, useDefaults: true, coerceTypes: 'array', removeAdditional: false })
+formats.default(strict)
+formats.default(coercing)
 
 export function compileValidator ({ schema, httpPart }: FastifyRouteSchemaDef<FastifySchema>): ValidateFunction {
   return (httpPart === 'body' ? strict : coercing).compile(schema)

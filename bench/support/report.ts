@@ -37,7 +37,10 @@ export function percentile (values: readonly number[], share: number): number {
 }
 
 export function median (values: readonly number[]): number {
-  return values.length % 2 === 1 ? percentile(values, 0.5) : (percentile(values, 0.5) + percentile(values.map(value => -value), 0.5) * -1) / 2
+  if (values.length === 0) throw new Error('Nothing was measured')
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length / 2
+  return (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2
 }
 
 export function whole (value: number): string { return Math.round(value).toLocaleString('en') }

@@ -17,7 +17,7 @@ export interface InputError {
 export const inputErrorCodes = [
   'empty_file', 'too_many_rows', 'file_too_large', 'invalid_utf8', 'invalid_json_line', 'line_too_large',
   'missing_custom_id', 'duplicate_custom_id', 'invalid_custom_id', 'invalid_method', 'missing_url', 'invalid_url', 'missing_body',
-  'missing_model', 'model_not_found', 'stream_not_supported', 'invalid_request', 'invalid_file_purpose', 'file_not_found', 'unsupported_endpoint'
+  'missing_model', 'model_not_found', 'stream_not_supported', 'invalid_request', 'invalid_file_purpose', 'file_not_found'
 ] as const
 export type InputErrorCode = typeof inputErrorCodes[number]
 
@@ -33,7 +33,6 @@ export interface FileIndex {
   readonly errors: readonly InputError[]
   readonly errorCount: number
 }
-
 
 export const batchEndpoints = ['/v1/chat/completions', '/v1/embeddings', '/v1/completions', '/v1/responses', '/v1/moderations'] as const
 export type BatchEndpoint = typeof batchEndpoints[number]

@@ -111,16 +111,10 @@ export async function saveResults (database: Queryable, batchId: string, results
   return row === undefined ? null : { state: row.state, seq: row.seq, cancelRequested: row.cancel_requested, cost: BigInt(row.cost) }
 }
 
-/** Lines of a range that are terminal already; with `onlyOk`, those that succeeded. */
-export async function readFinishedLines (database: Queryable, batchId: string, from: number, to: number, onlyOk = false): Promise<Set<number>> {
-  const { rows } = await database.query<{ line: number }>(
-    `SELECT line FROM batch_row WHERE batch_id = $1 AND line BETWEEN $2 AND $3 ${onlyOk ? "AND state = 'ok'" : ''}`, [batchId, from, to])
+/** Lines of a range that have their result already. */
+export async function readFinishedLines (database: Queryable, batchId: string, from: number, to: number): Promise<Set<number>> {
+  const { rows } = await database.query<{ line: number }>('SELECT line FROM batch_row WHERE batch_id = $1 AND line BETWEEN $2 AND $3', [batchId, from, to])
   return new Set(rows.map(row => row.line))
-}
-
-export async function countOkLines (database: Queryable, batchId: string): Promise<number> {
-  const { rows } = await database.query<{ count: number }>("SELECT count(*)::int AS count FROM batch_row WHERE batch_id = $1 AND state = 'ok'", [batchId])
-  return rows[0]!.count
 }
 
 /** Gives rows that never got a result one, while the batch is finalising. First writer wins here too. */

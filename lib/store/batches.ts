@@ -87,8 +87,9 @@ export async function insertBatch (client: Queryable, caller: Caller, batch: New
     [id, caller.organizationId, caller.projectId, caller.keyId, batch.metadata, batch.windowSeconds])
   await client.query(
     `INSERT INTO batch (id, input_file_id, endpoint, completion_window, output_expires_after_seconds, concurrency, budget, prices, retry_of,
-       reserved_output_file_id, reserved_error_file_id)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+       lines, reserved_output_file_id, reserved_error_file_id)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
+       (SELECT array_agg(line ORDER BY line) FROM batch_row WHERE batch_id = $9 AND state <> 'ok'), $10, $11)`,
     [id, batch.inputFileId, batch.endpoint, batch.completionWindow, batch.outputExpiresAfterSeconds, batch.concurrency, batch.budget?.toString() ?? null,
       JSON.stringify(batch.prices), batch.retryOf, newId('file'), newId('file')])
   await client.query(
@@ -139,6 +140,21 @@ export async function listBatches (database: Queryable, tenant: Tenant, filter: 
      ORDER BY job.created_at DESC, job.id DESC LIMIT $5`,
     [tenant.organizationId, tenant.projectId, filter.after ?? null, filter.states ?? null, filter.limit + 1])
   return { data: rows.slice(0, filter.limit).map(toBatchRecord), hasMore: rows.length > filter.limit }
+}
+
+/** The lines of a range that a retry works; null when the batch works all of them. */
+export async function readOnlyLines (database: Queryable, batch: BatchRecord, from: number, to: number): Promise<Set<number> | null> {
+  if (batch.retryOf === null) return null
+  const { rows } = await database.query<{ line: number }>(
+    'SELECT line FROM batch, unnest(lines) AS line WHERE id = $1 AND line BETWEEN $2 AND $3', [batch.id, from, to])
+  return new Set(rows.map(row => row.line))
+}
+
+/** How many rows of an input of `rows` the batch works. */
+export async function countRowsToWork (database: Queryable, batch: BatchRecord, rows: number): Promise<number> {
+  if (batch.retryOf === null) return rows
+  const { rows: [row] } = await database.query<{ count: number }>('SELECT coalesce(cardinality(lines), 0) AS count FROM batch WHERE id = $1', [batch.id])
+  return row!.count
 }
 
 /** Some batches of any tenant that should be under way: not finished, older than `age` ms and not waiting in the outbox. */

@@ -3,9 +3,14 @@ import temporal from '@temporalio/proto'
 import type { Config } from '../config.ts'
 import { searchAttributes } from './search-attributes.ts'
 
+/** How clients and workers reach the server. */
+export function temporalAccess (config: Config): { address: string, tls: boolean, apiKey?: string } {
+  return { address: config.temporalAddress, tls: config.temporalTls, ...(config.temporalApiKey === null ? {} : { apiKey: config.temporalApiKey }) }
+}
+
 /** A client that connects on first use, so that an API may start while Temporal is away. */
 export function createTemporalClient (config: Config): Client {
-  const connection = Connection.lazy({ address: config.temporalAddress, connectTimeout: '5s' })
+  const connection = Connection.lazy({ ...temporalAccess(config), connectTimeout: '5s' })
   return new Client({ connection, namespace: config.temporalNamespace })
 }
 

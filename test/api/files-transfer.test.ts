@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import test from 'ava'
@@ -68,6 +70,16 @@ test('a refusal before the file is read reaches a client that sends on', async t
   const app = await openFilesApp(t)
   const body = form('b', ['name="purpose"', 'fun'], ['name="file"; filename="a"', 'x'.repeat(20_000_000)])
   t.like(await postForm(app, '/files', body), { status: 400, body: { error: { param: 'purpose' } } })
+
+  // a plain client that looks for the answer only when all is sent: more than fits into the buffers between
+  const request = httpRequest(`${app.url}/files`, {
+    method: 'POST', headers: { authorization: `Bearer ${app.key}`, 'content-type': 'multipart/form-data; boundary=b', 'content-length': body.length }
+  })
+  const answer = once(request, 'response') as Promise<[IncomingMessage]>
+  request.end(body)
+  await once(request, 'finish', { signal: AbortSignal.timeout(20_000) })
+  const [response] = await answer
+  t.is(response.resume().statusCode, 400)
 })
 
 test('a large file comes back byte for byte', async t => {
@@ -89,7 +101,8 @@ for (const [title, content] of broken) {
   test(`a download never ends in good order when ${title}`, async t => {
     const app = await openFilesApp(t, { wrap: objects => ({ ...objects, get: async () => Readable.from(content(), { objectMode: false }) }) })
     const { id } = await app.openai.files.create({ file: await toFile(patternBytes(0, 1_000_000), 'a'), purpose: 'user_data' })
-    await t.throwsAsync(async () => await (await app.openai.files.content(id)).arrayBuffer())
+    const response = await fetch(`${app.url}/files/${id}/content`, { headers: { authorization: `Bearer ${app.key}` }, signal: AbortSignal.timeout(20_000) })
+    await t.throwsAsync(response.arrayBuffer(), { instanceOf: TypeError, message: 'terminated' }) // not the timeout
   })
 }
 

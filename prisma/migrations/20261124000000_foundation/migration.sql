@@ -124,6 +124,7 @@ CREATE TABLE batch (
   budget numeric(38, 0) CHECK (budget >= 0),
   prices jsonb NOT NULL,
   retry_of text,
+  lines integer[],
   errors jsonb,
   reserved_output_file_id text NOT NULL,
   reserved_error_file_id text NOT NULL,

@@ -42,7 +42,7 @@ const tags = ['Batch (native)']
 const create: FastifyPluginAsyncTypebox = async app => {
   const { dependencies } = app
 
-  app.post('/', { schema: { tags, summary: 'Create a batch from a file or from inline requests', body: CreateNativeBatch, response: { 202: NativeBatch } } }, async (request, reply) => {
+  app.post('', { schema: { tags, summary: 'Create a batch from a file or from inline requests', body: CreateNativeBatch, response: { 202: NativeBatch } } }, async (request, reply) => {
     const { body } = request
     if ((body.input_file_id === undefined) === (body.requests === undefined)) {
       throw new SiraError('invalid_parameter', { param: 'input_file_id', reason: 'give either input_file_id or requests.' }, { param: 'input_file_id' })

@@ -11,7 +11,7 @@ const Id = Type.Object({ id: Type.String({ maxLength: 200 }) })
 const read: FastifyPluginAsyncTypebox = async app => {
   const { pool, config } = app.dependencies
 
-  app.get('/', {
+  app.get('', {
     schema: {
       tags,
       summary: 'List batches, newest first',
