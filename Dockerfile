@@ -20,6 +20,8 @@ COPY activities activities
 COPY api api
 COPY worker worker
 COPY local local
+RUN node --import tsx worker/bundle.ts /app/workflow-bundle.js
+ENV SIRA_WORKFLOW_BUNDLE=/app/workflow-bundle.js
 USER node
 EXPOSE 8080
 CMD ["node", "--import", "tsx", "api/server.ts"]

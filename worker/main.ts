@@ -55,8 +55,11 @@ const common = {
   namespace: config.temporalNamespace,
   identity: registration.identity,
   shutdownGraceTime: config.worker.shutdownGrace,
-  shutdownForceTime: config.worker.shutdownGrace + 5_000
-}
+  shutdownForceTime: config.worker.shutdownGrace + 5_000,
+  // a heartbeat only shows that the process lives (cancel and pause come through Postgres); 5 s without one and the work goes elsewhere
+  maxHeartbeatThrottleInterval: '1500ms',
+  defaultHeartbeatThrottleInterval: '1500ms'
+} as const
 const workers = await Promise.all([
   Worker.create({
     ...common,
@@ -71,10 +74,7 @@ const workers = await Promise.all([
     ...common,
     taskQueue: chunkTaskQueue(config.taskQueue),
     activities: { runChunk },
-    maxConcurrentActivityTaskExecutions: config.worker.maxChunks,
-    // a heartbeat only shows that the process lives (cancel and pause come through Postgres); 5 s without one and the chunk goes elsewhere
-    maxHeartbeatThrottleInterval: '1500ms',
-    defaultHeartbeatThrottleInterval: '1500ms'
+    maxConcurrentActivityTaskExecutions: config.worker.maxChunks
   })
 ])
 

@@ -16,13 +16,15 @@ export const resumeSignal = defineSignal('resume')
 const MAX_HISTORY_EVENTS = 3_000
 
 const quick = proxyActivities<Pick<BatchActivities, 'beginBatch' | 'requestCancelOfBatch'>>({
-  startToCloseTimeout: '2 minutes',
+  // through a long outage of the database; a worker that died meanwhile is noticed by its heartbeat
+  startToCloseTimeout: '15 minutes',
+  heartbeatTimeout: '3s',
   retry: { initialInterval: '200ms', maximumInterval: '10s' }
 })
 
 const { finalizeBatch } = proxyActivities<Pick<BatchActivities, 'finalizeBatch'>>({
   startToCloseTimeout: '2 hours',
-  heartbeatTimeout: '10s',
+  heartbeatTimeout: '5s',
   retry: { initialInterval: '200ms', maximumInterval: '10s' }
 })
 

@@ -2,7 +2,7 @@ import type { ChunkOutcome } from '../../lib/contracts/workflows.ts'
 import { readBatchById, readControls, type BatchRecord } from '../../lib/store/batches.ts'
 import { throughOutage } from '../../lib/store/retry-outage.ts'
 import { createBudget, type Budget } from './budget.ts'
-import type { BatchDependencies } from './index.ts'
+import type { BatchDependencies } from './dependencies.ts'
 import { createResultWriter, type ResultWriter } from './result-writer.ts'
 
 /** ms between two looks at the jobs being worked on: how soon a cancel or pause reaches a quiet chunk. */

@@ -6,7 +6,8 @@ import { inTransaction } from '../../lib/store/database.ts'
 import { readFileWithIndex } from '../../lib/store/files.ts'
 import { transitionJob } from '../../lib/store/jobs.ts'
 import { throughOutage } from '../../lib/store/retry-outage.ts'
-import type { BatchDependencies } from './index.ts'
+import { withHeartbeat } from '../heartbeat.ts'
+import type { BatchDependencies } from './dependencies.ts'
 
 type Dependencies = Pick<BatchDependencies, 'pool' | 'objects' | 'hints' | 'config'>
 
@@ -16,7 +17,7 @@ type Dependencies = Pick<BatchDependencies, 'pool' | 'objects' | 'hints' | 'conf
  */
 export function createBeginBatch ({ pool, objects, hints, config }: Dependencies) {
   return async function beginBatch ({ batchId }: { batchId: string }): Promise<BatchPlan | null> {
-    return await throughOutage(async () => {
+    return await withHeartbeat(async () => await throughOutage(async () => {
       const batch = await readBatchById(pool, batchId)
       if (batch === null || batch.state === 'failed') return null // deleted, or failed by an earlier attempt
       // a budget is kept within one process; one chunk at a time keeps the batch in one
@@ -36,7 +37,7 @@ export function createBeginBatch ({ pool, objects, hints, config }: Dependencies
       })
       if (job !== null) hints.hint(job.id, job.seq)
       return { chunkCount: file.index.chunks.length, openChunks }
-    })
+    }))
   }
 
   async function findErrors (batch: BatchRecord, file: Awaited<ReturnType<typeof readFileWithIndex>>): Promise<readonly InputError[]> {

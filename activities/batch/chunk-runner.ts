@@ -7,7 +7,7 @@ import { claimChunk, releaseChunk, type ChunkLease } from '../../lib/store/chunk
 import { throughOutage } from '../../lib/store/retry-outage.ts'
 import { withHeartbeat } from '../heartbeat.ts'
 import { createActiveBatches, type ActiveBatch } from './active-batches.ts'
-import type { BatchDependencies } from './index.ts'
+import type { BatchDependencies } from './dependencies.ts'
 import { openRows } from './open-rows.ts'
 import { runRow } from './run-row.ts'
 

@@ -12,7 +12,7 @@ import { transitionJob } from '../../lib/store/jobs.ts'
 import { throughOutage } from '../../lib/store/retry-outage.ts'
 import { withHeartbeat } from '../heartbeat.ts'
 import { hashingStream } from './hashing-stream.ts'
-import type { BatchDependencies } from './index.ts'
+import type { BatchDependencies } from './dependencies.ts'
 import { openRows } from './open-rows.ts'
 
 type Dependencies = Pick<BatchDependencies, 'pool' | 'objects' | 'hints'>

@@ -26,7 +26,8 @@ const ASSUMED_OUTPUT_TOKENS = 1_024
 
 /**
  * One row to its terminal result, which goes to the batch's writer. Returns false when the batch stopped first: the row
- * is then as if it had never been tried, and whoever goes on with the chunk tries it again.
+ * is then as if it had never been tried, and whoever goes on with the chunk tries it again; or, at the end of the batch,
+ * it was cut off and is of unknown outcome.
  */
 export async function runRow (batch: ActiveBatch, row: Row, owner: CallOwner, { providers, limiter, config }: RowDependencies): Promise<boolean> {
   const { record, writer } = batch
@@ -80,7 +81,7 @@ export async function runRow (batch: ActiveBatch, row: Row, owner: CallOwner, { 
       if (stop !== 'cancelled' && stop !== 'expired') return false
       // the provider may have done the work and billed it
       writer.add({ ...failed(row, attempts, null, { code: 'outcome_unknown', message: `The call was cut off when the batch was ${stop}; the provider may have billed it.` }), state: 'unknown' })
-      return true
+      return false
     }
     if (!failure.class.throttled) counted += 1
     if (!failure.class.retryable || counted >= config.maxAttempts) {

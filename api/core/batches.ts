@@ -95,7 +95,7 @@ const DELIVERY_PATIENCE = 1_000
 
 /** Hands an accepted message to Temporal. A failure is not the caller's: the outbox keeps the message and a sweeper sends it. */
 export async function deliver (dependencies: Dependencies, entry: OutboxEntry, log: { warn: (context: object, message: string) => void }): Promise<void> {
-  const sent = sendToWorkflow(dependencies.temporal, dependencies.pool, dependencies.config.taskQueue, entry, DELIVERY_PATIENCE).catch((error: unknown) => {
+  const sent = sendToWorkflow(dependencies.temporal, dependencies.pool, dependencies.config.taskQueue, entry, { deadline: DELIVERY_PATIENCE }).catch((error: unknown) => {
     log.warn({ err: error, job: entry.resourceId, action: entry.action }, 'left to the outbox sweeper')
   })
   // a client that is still connecting does not mind the deadline of its calls

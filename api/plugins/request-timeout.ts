@@ -20,8 +20,8 @@ export function boundReceiving (app: FastifyInstance, timeout: number): void {
     return withDeadline(raw, timeout, () => { reply.header('connection', 'close') })
   })
   // the request was answered before its body came: what is left of it may come, but not for ever
-  app.addHook('onResponse', async ({ raw }) => {
-    if (raw.complete || raw.destroyed) return
+  app.addHook('onResponse', async ({ raw, headers }) => {
+    if (raw.complete || raw.destroyed || !hasBody(headers)) return
     raw.unpipe()
     raw.resume() // a client that sends on reads no answer before it is rid of its body
     onTime(raw, timeout, () => { raw.destroy() })
@@ -49,7 +49,7 @@ function withDeadline (raw: IncomingMessage, timeout: number, onLate: () => void
 
 /** Calls `late` unless the request has arrived, or its connection has ended, within `timeout` ms. */
 function onTime (raw: IncomingMessage, timeout: number, late: () => void): void {
-  const timer = setTimeout(late, timeout)
+  const timer = setTimeout(late, timeout).unref() // an open connection keeps the process running as it is
   const clear = (): void => { clearTimeout(timer) }
   raw.once('end', clear)
   raw.once('close', clear)
@@ -66,7 +66,7 @@ function endWhenIdle (raw: IncomingMessage, timeout: number): void {
     } else if (performance.now() - since >= timeout) {
       raw.destroy()
     }
-  }, timeout / 10)
+  }, timeout / 10).unref()
   const clear = (): void => { clearInterval(timer) }
   raw.once('end', clear)
   raw.once('close', clear)

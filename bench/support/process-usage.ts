@@ -26,10 +26,16 @@ export function residentBytes (pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
 }
 
-/** Looks at a process every 100 ms until `end`, which returns the most bytes seen. */
+/** Looks at a process every 100 ms until `end`, which returns the most bytes seen. It throws when the process is gone. */
 export function watchMemory (pid: number): { end: () => number } {
   let peak = residentBytes(pid)
-  const timer = setInterval(() => { peak = Math.max(peak, residentBytes(pid)) }, 100)
+  const timer = setInterval(() => {
+    try {
+      peak = Math.max(peak, residentBytes(pid))
+    } catch {
+      clearInterval(timer) // the process is gone, and `end` throws
+    }
+  }, 100)
   return {
     end () {
       clearInterval(timer)

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -40,6 +40,8 @@ export async function runBench ({ inFlight, minutes, env = {} }: Options, measur
   } catch (error) {
     process.exitCode = 1
     console.error('Not measured:', error)
+    const log = join(folder, 'data', 'logs', 'worker.log')
+    if (existsSync(log)) console.error(`The end of the worker's log:\n${readFileSync(log, 'utf8').slice(-4000)}`)
   }
   await starting.then(async ({ stop }) => { await stop() }, () => {})
   rmSync(folder, { recursive: true, force: true })

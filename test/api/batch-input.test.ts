@@ -108,7 +108,7 @@ for (const { title, content } of goodInputs) {
 
 test('a file deleted while its batch runs is read to the end all the same', async t => {
   const padding = 'x'.repeat(2_200_000) // more than a chunk, so the second row is read only after the first is done
-  const fileId = await uploadInput(api, jsonLines([chatRow('a', { prompt: `[[sim:delay=500]]${padding}` }), chatRow('b')]))
+  const fileId = await uploadInput(api, jsonLines([chatRow('a', { prompt: `[[sim:delay=1500]]${padding}` }), chatRow('b')]))
   const { id } = await createBatch(fileId)
   await waitFor(async () => api.simulator.calls({ prefix: id }).length === 1)
   await api.openai().files.delete(fileId)

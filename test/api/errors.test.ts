@@ -6,7 +6,7 @@ import { errorDefinitions } from '../../lib/errors.ts'
 import { call, startTestApi, type Answer, type TestApi } from '../support/api.ts'
 
 const bodyLimit = 64 * 1024
-const timeout = 400
+const timeout = 1_000
 let api: TestApi
 test.before(async () => { api = await startTestApi({ variables: { SIRA_BODY_LIMIT_BYTES: String(bodyLimit), SIRA_REQUEST_TIMEOUT_MS: String(timeout) } }) })
 test.after.always(async () => { await api.close() })

@@ -1,4 +1,4 @@
-import Ajv2020 from 'ajv/dist/2020.js'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import test from 'ava'
 import { buildApp } from '../../api/app.ts'
@@ -9,6 +9,8 @@ import { createTemporalClient } from '../../lib/temporal/connect.ts'
 import { freePort } from '../../local/engines/ports.ts'
 import { call, startTestApi, type TestApi } from '../support/api.ts'
 import { openTestPool, silentLog } from '../support/pool.ts'
+
+// Serial, because building apps side by side keeps the checks' answers waiting.
 
 let api: TestApi
 let closedPort: number
@@ -27,16 +29,16 @@ async function withBroken (t: { teardown: (undo: () => Promise<void>) => void },
 const deadPool = (): Dependencies['pool'] => createPool(`postgresql://sira:hunter2@127.0.0.1:${closedPort}/sira`, silentLog)
 const deadObjects = (): Dependencies['objects'] => createObjectStore({ ...api.config.s3, endpoint: `http://127.0.0.1:${closedPort}` })
 const deadTemporal = (): Dependencies['temporal'] => createTemporalClient({ ...api.config, temporalAddress: `127.0.0.1:${closedPort}` })
-const leak = new RegExp('hunter2|127\\.0\\.0\\.1|ECONN|refused|postgres:|node:|\\.ts:')
+const leak = /hunter2|127\.0\.0\.1|ECONN|refused|postgres:|node:|\.ts:/
 
-test('the process is alive even when nothing it needs answers', async t => {
+test.serial('the process is alive even when nothing it needs answers', async t => {
   const app = await withBroken(t, { pool: deadPool(), objects: deadObjects(), temporal: deadTemporal() })
   const answer = await app.inject('/livez')
   t.is(answer.statusCode, 200)
   t.deepEqual(answer.json(), { alive: true })
 })
 
-test('the process is ready when everything it needs answers', async t => {
+test.serial('the process is ready when everything it needs answers', async t => {
   const answer = await call(api, 'GET', '/readyz', { key: null })
   t.is(answer.status, 200)
   const ok = { ok: true }
@@ -50,7 +52,7 @@ const missing: ReadonlyArray<readonly [what: string, broken: () => Partial<Depen
   ['Temporal', () => ({ temporal: deadTemporal() }), ['temporal']]
 ]
 for (const [what, broken, checks] of missing) {
-  test(`readiness is 503 and names the check when it misses ${what}, without details`, async t => {
+  test.serial(`readiness is 503 and names the check when it misses ${what}, without details`, async t => {
     const app = await withBroken(t, broken())
     const answer = await app.inject('/readyz')
     t.is(answer.statusCode, 503)
@@ -62,7 +64,7 @@ for (const [what, broken, checks] of missing) {
   })
 }
 
-test('readiness counts the migrations that are not applied', async t => {
+test.serial('readiness counts the migrations that are not applied', async t => {
   const { pool } = await openTestPool(t)
   await pool.query('DELETE FROM _prisma_migrations')
   const answer = await (await withBroken(t, { pool })).inject('/readyz')
@@ -70,7 +72,7 @@ test('readiness counts the migrations that are not applied', async t => {
   t.regex(answer.json<{ checks: { migrations: { reason: string } } }>().checks.migrations.reason, /^\d+ not applied$/)
 })
 
-test('a draining process is not ready but serves', async t => {
+test.serial('a draining process is not ready but serves', async t => {
   const app = await withBroken(t, {})
   app.startDraining()
   const answer = await app.inject('/readyz')
@@ -80,7 +82,7 @@ test('a draining process is not ready but serves', async t => {
 })
 
 for (const [dialect, url] of [['openai', '/v1/batches'], ['native', '/api/v1/batch']] as const) {
-  test(`an outage of the database is 503 with Retry-After in the ${dialect} envelope and tells no details`, async t => {
+  test.serial(`an outage of the database is 503 with Retry-After in the ${dialect} envelope and tells no details`, async t => {
     const app = await withBroken(t, { pool: deadPool() })
     const answer = await app.inject({ url, headers: { authorization: `Bearer ${api.key}` } })
     t.is(answer.statusCode, 503)
@@ -92,7 +94,7 @@ for (const [dialect, url] of [['openai', '/v1/batches'], ['native', '/api/v1/bat
     t.notRegex(answer.body, leak)
   })
 
-  test(`a bug is 500 in the ${dialect} envelope and tells nothing but the request id`, async t => {
+  test.serial(`a bug is 500 in the ${dialect} envelope and tells nothing but the request id`, async t => {
     const pool = { query: async () => { throw new TypeError('cannot read secret_column of /srv/app/lib/store.ts:12') } } as unknown as Dependencies['pool']
     const app = await withBroken(t, { pool })
     const answer = await app.inject({ url, headers: { authorization: `Bearer ${api.key}` } })
@@ -103,7 +105,7 @@ for (const [dialect, url] of [['openai', '/v1/batches'], ['native', '/api/v1/bat
   })
 }
 
-test('an outage of Temporal does not refuse a batch: it is kept for the sweeper, within two seconds', async t => {
+test.serial('an outage of Temporal does not refuse a batch: it is kept for the sweeper, within two seconds', async t => {
   const app = await withBroken(t, { temporal: deadTemporal() })
   const started = performance.now()
   const answer = await app.inject({
@@ -115,7 +117,7 @@ test('an outage of Temporal does not refuse a batch: it is kept for the sweeper,
   t.is((await api.pool.query("SELECT FROM outbox WHERE resource_id = $1 AND action = 'start'", [id])).rowCount, 1)
 })
 
-test('an outage of S3 is 503 for inline requests, and nothing of the batch stays', async t => {
+test.serial('an outage of S3 is 503 for inline requests, and nothing of the batch stays', async t => {
   const app = await withBroken(t, { objects: deadObjects() })
   const answer = await app.inject({
     method: 'POST', url: '/api/v1/batch', headers: { authorization: `Bearer ${api.key}` },
@@ -136,12 +138,12 @@ interface Operation {
   responses: Record<string, { description: string, content?: Record<string, { schema?: object }> }>
 }
 
-test('the OpenAPI document describes every operation, with schemas that compile', async t => {
+test.serial('the OpenAPI document describes every operation, with schemas that compile', async t => {
   const { status, body: document } = await call(api, 'GET', '/openapi.json', { key: null })
   t.is(status, 200)
   t.is(document.openapi, '3.1.0')
   t.truthy(document.info.title && document.info.version)
-  const ajv = new Ajv2020.default({ strict: false })
+  const ajv = new Ajv2020({ strict: false })
   addFormats.default(ajv as unknown as Parameters<typeof addFormats.default>[0])
   ajv.addFormat('binary', true)
   const ids: string[] = []
@@ -171,7 +173,7 @@ test('the OpenAPI document describes every operation, with schemas that compile'
   t.like(document.components.securitySchemes.key, { type: 'http', scheme: 'bearer' })
 })
 
-test('the documentation is a page that anybody can open', async t => {
+test.serial('the documentation is a page that anybody can open', async t => {
   const page = await call(api, 'GET', '/docs', { key: null })
   t.is(page.status, 200)
   t.regex(page.headers.get('content-type')!, /^text\/html/)

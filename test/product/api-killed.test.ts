@@ -21,17 +21,17 @@ test.serial('while the api is killed with -9 again and again, every batch it acc
   const smallRows = makeRows(10)
   const other = await product.createUser()
   const fileId = await uploadRows(other, smallRows)
-  let killing = true
+  const chaos = { over: false }
   const kills = (async () => {
     for (let round = 0; round < 3; round++) {
       await sleep(250)
       await kill(product, 'api').replaced
     }
-    killing = false
+    chaos.over = true
   })()
   const clients = Array.from({ length: 4 }, async () => {
     const created: Created[] = []
-    while (killing) created.push(await createThrough(other, fileId))
+    while (!chaos.over) created.push(await createThrough(other, fileId))
     return created
   })
   const created = (await Promise.all(clients)).flat()

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import { startProduct, type Product } from '../support/product.ts'
 import { gatherEvidence } from './support/evidence.ts'
-import { kill, reportKills, type Kill } from './support/kills.ts'
+import { atMost, kill, reportKills, type Kill } from './support/kills.ts'
 import { judge } from './support/oracle.ts'
 import { makeRows, sendBatch, uploadRows } from './support/rows.ts'
 import { watchBatch } from './support/watch.ts'
@@ -15,31 +15,32 @@ test.serial('a batch survives kill -9 of its only worker again and again, and pa
   const rows = makeRows(3_000)
   const watch = watchBatch(product, product.user, await sendBatch(product.user, rows))
   const kills: Kill[] = []
+  const starts: number[] = []
   for (const after of [400, 1_100, 1_800]) {
     await watch.reached(after)
     kills.push(kill(product, 'worker'))
-    await kills.at(-1)!.replaced
+    starts.push(await kills.at(-1)!.replaced)
   }
   t.is(await watch.finished(), 'completed')
 
   const evidence = await gatherEvidence(product, product.user, watch)
   t.deepEqual(judge(evidence, rows, 'completed'), [])
   const { reports, unexplained } = reportKills(evidence, kills)
-  t.log(reports)
+  t.log({ reports, starts })
   t.deepEqual(unexplained, [], 'no saved row is called again')
-  for (const report of reports) {
+  for (const [index, report] of reports.entries()) {
     t.true(report.inFlight > 0 && report.inFlight <= 64, 'the concurrency of the provider')
     // a flush of 50 rows may be under way while the next 50 gather; at 800 rows/s that is as much as a flush of 60 ms lets wait
     t.true(report.unsaved <= 100)
     t.true(report.calledTwice <= report.inFlight + report.unsaved)
-    t.true(report.gap <= 6_000)
+    t.true(report.gap <= atMost(6_000, starts[index]!))
   }
   // its death is certain, because its lock is free; the best of three, because other tests run on this machine too
-  t.true(Math.min(...reports.map(report => report.gap)) <= 3_000)
+  t.true(Math.min(...reports.map((report, index) => report.gap - atMost(3_000, starts[index]!))) <= 0)
 })
 
 test.serial('a batch whose worker is killed with -9 while it begins, begins within 6 s', async t => {
-  const { user, stack, clock } = product
+  const { user, stack } = product
   const rows = makeRows(100)
   const fileId = await uploadRows(user, rows)
   const resume = freeze(stack.pid('s3')!) // it is asked whether the input is there
@@ -47,17 +48,18 @@ test.serial('a batch whose worker is killed with -9 while it begins, begins with
   const watch = watchBatch(product, user, batch.id)
   await sleep(700)
   t.is(watch.sightings.at(-1)?.status, 'validating')
-  const { at } = kill(product, 'worker')
+  const { at, replaced } = kill(product, 'worker')
   resume()
+  const start = await replaced
   t.is(await watch.finished(), 'completed')
   const evidence = await gatherEvidence(product, user, watch)
   t.deepEqual(judge(evidence, rows, 'completed'), [])
   const took = evidence.calls[0]!.started_ms - at
-  t.log({ took, until: clock() - at })
-  t.true(took <= 6_000, `${took} ms`)
+  t.log({ took, start })
+  t.true(took <= atMost(6_000, start), `${took} ms`)
 })
 
-test.serial('a batch whose worker is killed with -9 while it writes the files is completed within 6 s', async t => {
+test.serial('a batch whose worker is killed with -9 while it writes the files is completed within 8 s', async t => {
   const { user, stack } = product
   const rows = makeRows(400)
   const watch = watchBatch(product, user, await sendBatch(user, rows))
@@ -67,15 +69,17 @@ test.serial('a batch whose worker is killed with -9 while it writes the files is
   await sleep(300)
   t.is(watch.sightings.at(-1)?.status, 'finalizing')
   const killed = performance.now()
-  kill(product, 'worker')
+  const { replaced } = kill(product, 'worker')
   resume()
+  const start = await replaced
   t.is(await watch.finished(), 'completed')
   const took = performance.now() - killed
   const evidence = await gatherEvidence(product, user, watch)
   t.deepEqual(judge(evidence, rows, 'completed'), [])
   t.deepEqual(reportKills(evidence, []).unexplained, [], 'no row is called twice')
-  t.log({ took })
-  t.true(took <= 6_500, `${took} ms`) // and what the last poll took
+  t.log({ took, start })
+  // 5 s without a heartbeat, then the files are written anew
+  t.true(took <= atMost(8_000, start), `${took} ms`)
 })
 
 /** Stops a process from answering; resumes it when called. */

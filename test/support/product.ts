@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import OpenAI from 'openai'
@@ -56,7 +56,7 @@ models:
 export async function startProduct (options: ProductOptions): Promise<Product> {
   const { engines, latency, maxConcurrency = 64, workerCount = 1, apiCount = 1 } = options
   const folder = mkdtempSync(join(tmpdir(), 'sira-product-'))
-  const undo: Array<() => Promise<void> | void> = [() => { cpSync(join(folder, 'data', 'logs'), `/tmp/prodlogs/${process.argv.at(-1)?.split('/').at(-1) ?? ''}-${process.pid}`, { recursive: true }); rmSync(folder, { recursive: true, force: true }) }]
+  const undo: Array<() => Promise<void> | void> = [() => { rmSync(folder, { recursive: true, force: true }) }]
   const stopped = new AbortController()
   const stop = async (): Promise<void> => {
     stopped.abort()

@@ -1,5 +1,5 @@
 import type { Product } from '../../support/product.ts'
-import { callsByLine, findRepeats, longestGap } from './calls.ts'
+import { callsByLine, findRepeats, longestGap, type Repeat, type RowCall } from './calls.ts'
 import type { Evidence } from './evidence.ts'
 
 export interface Kill {
@@ -7,13 +7,18 @@ export interface Kill {
   readonly at: number
   /** On the wall clock, which Postgres on this machine shares, ms since 1970. */
   readonly time: number
+  /** Resolves when another process is ready, with the ms since the kill: what this machine needs to start one. */
   readonly replaced: Promise<number>
 }
+
+/** ms in which the provider may still read what a dead worker had sent. */
+const LATE = 500
 
 /** Signals a process of the stack by pid and notes when. */
 export function kill ({ stack, clock }: Product, name: string, signal: NodeJS.Signals = 'SIGKILL', downtime = 0): Kill {
   const replaced = stack.kill(name, signal, downtime)
-  return { at: clock(), time: Date.now(), replaced }
+  const at = clock()
+  return { at, time: Date.now(), replaced: replaced.then(() => clock() - at) }
 }
 
 export interface KillReport {
@@ -36,18 +41,20 @@ export function reportKills (evidence: Evidence, kills: readonly Kill[]): { repo
   const repeats = findRepeats(lines)
   const lastStart = Math.max(...evidence.calls.map(call => call.started_ms))
   const explained = new Set<number>()
+  // the first kill between the two calls of a row is what made the second one necessary
+  const cause = ({ before, call }: Repeat): Kill | undefined => kills.find(kill => wasMadeBefore(before, kill) && !wasMadeBefore(call, kill))
   const reports = kills.map((kill, index) => {
     const until = kills[index + 1]?.at ?? Infinity
     const inFlight = new Set<number>()
     const unsaved = new Set<number>()
     for (const [line, calls] of lines) {
-      const last = calls.findLast(call => call.started_ms <= kill.at)
+      const last = calls.findLast(call => wasMadeBefore(call, kill))
       // a statement that was under way at the kill counts as saved: Postgres finishes it
       if (last === undefined || (evidence.savedAt.get(line) ?? Infinity) <= kill.time) continue
       if (last.finished_ms === null || last.finished_ms > kill.at) inFlight.add(line)
       else if (last.delivered) unsaved.add(line)
     }
-    const twice = repeats.filter(({ before, call }) => before.started_ms <= kill.at && call.started_ms > kill.at && call.started_ms <= until)
+    const twice = repeats.filter(repeat => cause(repeat) === kill)
     for (const { call } of twice) if (inFlight.has(call.line) || unsaved.has(call.line)) explained.add(call.line)
     return {
       inFlight: inFlight.size,
@@ -57,4 +64,13 @@ export function reportKills (evidence: Evidence, kills: readonly Kill[]): { repo
     }
   })
   return { reports, unexplained: [...new Set(repeats.map(({ call }) => call.line))].filter(line => !explained.has(line)) }
+}
+
+function wasMadeBefore (call: RowCall, kill: Kill): boolean {
+  return call.started_ms <= kill.at || (call.aborted && call.started_ms <= kill.at + LATE)
+}
+
+/** The bound on a delay after the death of a process: `most` ms, or on a machine so busy that it needs longer to start one, that and 2 s. */
+export function atMost (most: number, started: number): number {
+  return Math.max(most, started + 2_000)
 }
