@@ -1,7 +1,7 @@
 import type { Pool } from 'pg'
 import { decideLease } from '../domain/share.ts'
 import { inTransaction } from '../store/database.ts'
-import { WORKER_LOCK_CLASS } from '../store/worker-lock.ts'
+import { oldestSessionStart, WORKER_LOCK_CLASS } from '../store/worker-lock.ts'
 
 /** First key of the transaction's advisory lock; the second is a hash of the provider's name. */
 const CLAIM_LOCK_CLASS = WORKER_LOCK_CLASS + 1
@@ -22,7 +22,7 @@ const othersQuery = `
   SELECT lease.worker_id AS "workerId", lease.slots, lease.wanted,
     lock.objid IS NULL
       AND lease.updated_at < clock_timestamp() - interval '1 second'
-      AND pg_postmaster_start_time() < clock_timestamp() - interval '5 seconds' AS dead
+      AND ${oldestSessionStart} < clock_timestamp() - interval '5 seconds' AS dead
   FROM provider_lease lease
   LEFT JOIN worker ON worker.id = lease.worker_id
   LEFT JOIN pg_locks lock ON lock.locktype = 'advisory' AND lock.classid = $3::oid AND lock.objid = worker.lock_id::oid

@@ -1,5 +1,5 @@
 import type { Queryable } from './database.ts'
-import { WORKER_LOCK_CLASS } from './worker-lock.ts'
+import { oldestSessionStart, WORKER_LOCK_CLASS } from './worker-lock.ts'
 
 export interface ChunkLease {
   readonly batchId: string
@@ -11,16 +11,12 @@ export interface ChunkLease {
   readonly attempt: number
 }
 
-/**
- * A worker is alive exactly while its session holds its advisory lock. After a restart of Postgres all locks are free
- * although the workers live, so nobody counts as dead before some session is 3 s old, which gives them the time to lock
- * again. (Not 3 s after the start of Postgres: it may have been recovering, deaf to everybody, for all of them.)
- */
+/** A worker is alive exactly while its session holds its advisory lock. */
 const ownerIsDead = `NOT EXISTS (
   SELECT 1 FROM worker JOIN pg_locks ON locktype = 'advisory' AND classid = ${WORKER_LOCK_CLASS}::oid AND objid = worker.lock_id::oid
     AND objsubid = 2 AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
   WHERE worker.id = chunk_lease.worker_id)
-  AND (SELECT min(backend_start) FROM pg_stat_activity WHERE backend_type = 'client backend') < clock_timestamp() - interval '3 seconds'`
+  AND ${oldestSessionStart} < clock_timestamp() - interval '3 seconds'`
 
 /**
  * Takes a chunk for a worker. False while another live worker is still on it: Temporal starts a second attempt when it

@@ -16,6 +16,8 @@ export async function sendToWorkflow (
 ): Promise<void> {
   const options = {
     taskQueue,
+    // a worker that dies within a workflow task, which takes milliseconds, stalls its batch this long
+    workflowTaskTimeout: '5s',
     workflowId: batchWorkflowId(entry.resourceId),
     args: [entry.input],
     workflowIdReusePolicy: again ? 'ALLOW_DUPLICATE' as const : 'REJECT_DUPLICATE' as const,

@@ -1,5 +1,5 @@
 import { Client, Connection } from '@temporalio/client'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { batchWorkflowId } from '../../lib/contracts/workflows.ts'
 import { messageTo } from '../../lib/store/batches.ts'
 import { readOverdue } from '../../lib/store/outbox.ts'
@@ -11,7 +11,7 @@ import { testConfig } from '../support/config.ts'
 import { openTestPool, silentLog } from '../support/pool.ts'
 import { createTestTenant } from '../support/tenant.ts'
 
-test('a batch whose run was terminated is started again, a running one is left alone', async t => {
+async function setUp (t: ExecutionContext) {
   const { pool } = await openTestPool(t)
   const { temporalAddress: address, taskQueue } = testConfig()
   const connection = await Connection.connect({ address })
@@ -19,6 +19,11 @@ test('a batch whose run was terminated is started again, a running one is left a
   const client = new Client({ connection })
   await registerSearchAttributes(client)
   const { caller } = await createTestTenant(pool)
+  return { pool, client, taskQueue, caller }
+}
+
+test('a batch whose run was terminated is started again, a running one is left alone', async t => {
+  const { pool, client, taskQueue, caller } = await setUp(t)
   const [terminated, running, lost] = await Promise.all([insertTestBatch(pool, caller), insertTestBatch(pool, caller), insertTestBatch(pool, caller)])
   for (const batch of [terminated, running]) await sendToWorkflow(client, pool, taskQueue, messageTo(batch, 'start'))
   await pool.query("UPDATE job SET created_at = now() - interval '1 hour'; DELETE FROM outbox")
@@ -36,13 +41,7 @@ test('a batch whose run was terminated is started again, a running one is left a
 })
 
 test('an outbox entry may be delivered any number of times and starts one run', async t => {
-  const { pool } = await openTestPool(t)
-  const { temporalAddress: address, taskQueue } = testConfig()
-  const connection = await Connection.connect({ address })
-  t.teardown(async () => { await connection.close() })
-  const client = new Client({ connection })
-  await registerSearchAttributes(client)
-  const { caller } = await createTestTenant(pool)
+  const { pool, client, taskQueue, caller } = await setUp(t)
   const batch = await insertTestBatch(pool, caller)
   const start = messageTo(batch, 'start')
   t.deepEqual(await readOverdue(pool, 0, 10), [start])

@@ -22,8 +22,9 @@ export function generate (context: AnswerContext, promptTokens: number, choiceCo
     choices.push(choice)
     completionTokens += choice.tokens
   }
+  // reasoning is part of the output that max_completion_tokens limits
   const reasoningTokens = model.reasoning
-    ? fewestReasoningTokens + Math.floor(draw(seed, digest, purposes.reasoning) * (mostReasoningTokens - fewestReasoningTokens + 1))
+    ? Math.min(maxTokens * choiceCount - completionTokens, fewestReasoningTokens + Math.floor(draw(seed, digest, purposes.reasoning) * (mostReasoningTokens - fewestReasoningTokens + 1)))
     : 0
   const cachedTokens = model.reasoning ? Math.floor(promptTokens / 2) : 0
   return { choices, usage: { promptTokens, completionTokens: completionTokens + reasoningTokens, cachedTokens, reasoningTokens } }
