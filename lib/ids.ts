@@ -25,7 +25,7 @@ export function newId (kind: IdKind): string {
   return prefixes[kind] + bytes.toString('hex')
 }
 
-/** The id of one request of a batch, as OpenAI's output lines carry it. A function of its place, so a retry repeats it. */
-export function batchRequestId (batchId: string, line: number): string {
+/** The id of one request of a batch, as OpenAI's output lines carry it. A function of its place, so a retry repeats it. Without a line it is what they all begin with. */
+export function batchRequestId (batchId: string, line: number | ''): string {
   return `batch_req_${batchId.slice(prefixes.batch.length)}_${line}`
 }

@@ -79,7 +79,14 @@ export async function startStack (options: StackOptions): Promise<Stack> {
     const keys = localKeys(join(dataDir, 'keys.json'))
     const adminKey = environment.SIRA_ADMIN_KEY || keys.adminKey
     const engines = await startEngines({ dataDir, environment, previous, supervised, logFile, say })
-    const env = { SIRA_WORKFLOW_BUNDLE: join(dataDir, 'workflow-bundle.js'), ...environment, ...engineEnvironment(engines), SIRA_ADMIN_KEY: adminKey, LOG_LEVEL: fileLogLevel(environment.LOG_LEVEL) }
+    const env = {
+      SIRA_WORKFLOW_BUNDLE: join(dataDir, 'workflow-bundle.js'),
+      MALLOC_ARENA_MAX: '2', // glibc keeps memory for each thread otherwise; Temporal's core has many
+      ...environment,
+      ...engineEnvironment(engines),
+      SIRA_ADMIN_KEY: adminKey,
+      LOG_LEVEL: fileLogLevel(environment.LOG_LEVEL)
+    }
     await prepare(loadConfig(env))
     await createKeys(engines.databaseUrl, adminKey, keys.userKey)
 

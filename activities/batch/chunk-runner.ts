@@ -9,6 +9,7 @@ import { withHeartbeat } from '../heartbeat.ts'
 import { createActiveBatches, type ActiveBatch } from './active-batches.ts'
 import type { BatchDependencies } from './dependencies.ts'
 import { openRows } from './open-rows.ts'
+import { prepareRow } from './prepare-row.ts'
 import { runRow } from './run-row.ts'
 
 /** ms between two tries to take over a chunk that another live worker is still on. */
@@ -95,7 +96,8 @@ export function createChunkRunner (dependencies: BatchDependencies) {
     const place = await throughOutage(async () => await readChunk(pool, record, index))
     if (place === null) throw new Error(`Batch ${record.id} has no chunk ${index}`)
     const [offset, length] = place.chunk
-    const rows = [...parseChunk(await objects.getRange(place.objectKey, offset, length), place.chunk)]
+    const bytes = await objects.getRange(place.objectKey, offset, length)
+    const rows = Array.from(parseChunk(bytes, place.chunk), row => prepareRow(row, record.prices))
     const owner = { organizationId: record.organizationId, batchId: record.id, concurrency: record.concurrency }
     const work = { providers: dependencies.providers, limiter: dependencies.limiter, config: config.batch }
     const outcomes = await Promise.allSettled((await openRows(pool, record, rows)).map(async row => await runRow(batch, row, owner, work)))

@@ -1,10 +1,9 @@
 import { Readable } from 'node:stream'
 import { parseChunk } from '../../lib/batch-input/parse-chunk.ts'
 import type { StopReason } from '../../lib/contracts/workflows.ts'
-import { formatOutputLine } from '../../lib/domain/batch-output-line.ts'
 import { isTerminal, type JobState, type TerminalState } from '../../lib/domain/job-state.ts'
-import { batchRequestId } from '../../lib/ids.ts'
-import { saveUnfinished, streamResults, type RowFilter } from '../../lib/store/batch-rows.ts'
+import { streamOutput } from '../../lib/store/batch-output.ts'
+import { saveUnfinished } from '../../lib/store/batch-rows.ts'
 import { readBatchById, readChunk, setBatchFiles, type BatchRecord } from '../../lib/store/batches.ts'
 import { inTransaction } from '../../lib/store/database.ts'
 import { createFileRow, fileObjectKey } from '../../lib/store/files.ts'
@@ -47,12 +46,11 @@ export function createFinalizeBatch ({ pool, objects, hints }: Dependencies) {
       const { counts, cancelRequestedAt } = (await throughOutage(async () => await readBatchById(pool, batchId)))!
       const stop = cancelRequestedAt === null ? reason : 'cancelled'
       if (counts.succeeded + counts.failed < (counts.total ?? Infinity)) await closeUnfinished(batch, stop ?? 'incomplete')
-      const outputFileId = await writeFile(batch, 'ok')
-      const errorFileId = await writeFile(batch, 'error')
+      const [output, errors] = await Promise.all([writeFile(batch, 'ok'), writeFile(batch, 'error')])
       const to: TerminalState = stop === undefined || stop === 'budget_exceeded' ? 'succeeded' : stop
       const job = await throughOutage(async () => await inTransaction(pool, async client => {
-        for (const file of [outputFileId, errorFileId]) if (file !== null) await createFileRow(client, file)
-        await setBatchFiles(client, batchId, { outputFileId: outputFileId?.id ?? null, errorFileId: errorFileId?.id ?? null })
+        for (const file of [output, errors]) if (file !== null) await createFileRow(client, file)
+        await setBatchFiles(client, batchId, { outputFileId: output?.id ?? null, errorFileId: errors?.id ?? null })
         return await transitionJob(client, { id: batchId, to })
       }))
       if (job !== null) hints.hint(job.id, job.seq)
@@ -68,7 +66,8 @@ export function createFinalizeBatch ({ pool, objects, hints }: Dependencies) {
         const place = await throughOutage(async () => await readChunk(pool, batch, next++))
         if (place === null) return
         const [offset, length] = place.chunk
-        const rows = [...parseChunk(await objects.getRange(place.objectKey, offset, length), place.chunk)]
+        const bytes = await objects.getRange(place.objectKey, offset, length)
+        const rows = Array.from(parseChunk(bytes, place.chunk), ({ line, customId }) => ({ line, customId }))
         const open = await openRows(pool, batch, rows)
         if (open.length > 0) await throughOutage(async () => { await saveUnfinished(pool, batch.id, open, verdicts[stop]) })
       }
@@ -76,8 +75,8 @@ export function createFinalizeBatch ({ pool, objects, hints }: Dependencies) {
   }
 
   /** Streams the rows of one kind to a file; null when there are none. */
-  async function writeFile (batch: BatchRecord, filter: RowFilter): Promise<Parameters<typeof createFileRow>[1] | null> {
-    const pages = streamResults({ query: async (text, values) => await throughOutage(async () => await pool.query(text, values)) }, batch.id, filter)
+  async function writeFile (batch: BatchRecord, filter: 'ok' | 'error'): Promise<Parameters<typeof createFileRow>[1] | null> {
+    const pages = streamOutput({ query: async (text, values) => await throughOutage(async () => await pool.query(text, values)) }, batch.id, filter)
     const first = await pages.next()
     if (first.done === true) return null
     const id = filter === 'ok' ? batch.reservedOutputFileId : batch.reservedErrorFileId
@@ -99,7 +98,7 @@ export function createFinalizeBatch ({ pool, objects, hints }: Dependencies) {
 
     async function * lines (): AsyncGenerator<Buffer> {
       for (let page = first; page.done !== true; page = await pages.next()) {
-        yield Buffer.from(page.value.map(row => formatOutputLine(batchRequestId(batch.id, row.line), row)).join(''))
+        yield Buffer.from(page.value.text)
       }
     }
   }

@@ -2,10 +2,9 @@ import type { Pool } from 'pg'
 import { readFinishedLines } from '../../lib/store/batch-rows.ts'
 import { readOnlyLines, type BatchRecord } from '../../lib/store/batches.ts'
 import { throughOutage } from '../../lib/store/retry-outage.ts'
-import type { Row } from './run-row.ts'
 
 /** Of a chunk's rows, those that the batch works and that have no result yet. */
-export async function openRows (pool: Pool, batch: BatchRecord, rows: readonly Row[]): Promise<Row[]> {
+export async function openRows<Row extends { readonly line: number }> (pool: Pool, batch: BatchRecord, rows: readonly Row[]): Promise<Row[]> {
   const first = rows[0]
   const last = rows.at(-1)
   if (first === undefined || last === undefined) return []

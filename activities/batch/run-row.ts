@@ -7,22 +7,13 @@ import { ProviderFailure, type Provider, type ProviderAnswer } from '../../lib/p
 import type { RowResult } from '../../lib/store/batch-rows.ts'
 import type { Config } from '../../lib/config.ts'
 import type { ActiveBatch } from './active-batches.ts'
-
-export interface Row {
-  readonly line: number
-  readonly customId: string
-  readonly model: string
-  readonly body: Readonly<Record<string, unknown>>
-}
+import type { Row } from './prepare-row.ts'
 
 export interface RowDependencies {
   readonly providers: ReadonlyMap<string, Provider>
   readonly limiter: Limiter
   readonly config: Config['batch']
 }
-
-/** Tokens reserved for an answer whose request names no maximum. */
-const ASSUMED_OUTPUT_TOKENS = 1_024
 
 /**
  * One row to its terminal result, which goes to the batch's writer. Returns false when the batch stopped first: the row
@@ -37,13 +28,13 @@ export async function runRow (batch: ActiveBatch, row: Row, owner: CallOwner, { 
     writer.add(failed(row, 0, null, { code: 'provider_not_configured', message: `The provider ${price.provider} is no longer configured.` }))
     return true
   }
-  const body = JSON.stringify(price.upstream === row.model ? row.body : { ...row.body, model: price.upstream })
-  const tokens = Math.ceil(body.length / 4) + outputTokens(row.body)
+  const { body, outputTokens } = row
+  const tokens = Math.ceil(body.length / 4) + outputTokens
   let attempts = 0
   for (let counted = 0; ;) {
     if (writer.isFull()) await writer.room()
     if (batch.stopped() !== null) return false
-    const settle = batch.budget === null ? null : await batch.budget.reserve(estimate(price, body.length, outputTokens(row.body)))
+    const settle = batch.budget === null ? null : await batch.budget.reserve(estimate(price, Buffer.byteLength(body), outputTokens))
     if (batch.budget !== null && settle === null) batch.stop('budget_exceeded')
     let release: () => void
     try {
@@ -121,14 +112,6 @@ function failed (row: Row, attempts: number, failure: ProviderFailure | null, er
     body: failure?.body ?? null,
     settlement: null
   }
-}
-
-function outputTokens (body: Readonly<Record<string, unknown>>): number {
-  for (const name of ['max_completion_tokens', 'max_output_tokens', 'max_tokens']) {
-    const value = body[name]
-    if (typeof value === 'number' && value > 0) return Math.ceil(value)
-  }
-  return ASSUMED_OUTPUT_TOKENS
 }
 
 /** pico-USD reserved for a call: every byte of the request as if it were a token, which no tokenizer exceeds, and all the output it may produce. */

@@ -40,8 +40,8 @@ const saveStatement = `
 WITH open AS (
   SELECT id, organization_id, project_id, api_key_id FROM job WHERE id = $1 AND state IN ('running', 'paused') FOR UPDATE
 ), input AS (
-  SELECT * FROM unnest($2::int[], $3::text[], $4::text[], $5::int[], $6::text[], $7::int[], $8::text[], $9::text[], $10::text[],
-    $11::text[], $12::text[], $13::int[], $14::int[], $15::int[], $16::int[], $17::bigint[])
+  SELECT * FROM unnest($2::int[], $3::text[], $4::text[], $5::int[], $6::text[], $7::int[], $8::text[], $9::text[],
+    string_to_array($10, E'\\x1e', ''), $11::text[], $12::text[], $13::int[], $14::int[], $15::int[], $16::int[], $17::bigint[])
     AS t(line, custom_id, state, status_code, request_id, attempts, error_code, error_message, body,
       provider, model, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost)
 ), saved AS (
@@ -98,7 +98,8 @@ export async function saveResults (database: Queryable, batchId: string, results
     results.map(result => result.attempts),
     results.map(result => result.errorCode),
     results.map(result => result.errorMessage),
-    results.map(result => result.body),
+    // one text instead of an array, whose every quote would be escaped: JSON never holds a raw control character
+    results.map(result => result.body ?? '').join('\x1e'),
     results.map(result => result.settlement?.provider ?? null),
     results.map(result => result.settlement?.model ?? null),
     usage(usage => usage.inputTokens),
@@ -127,48 +128,4 @@ export async function saveUnfinished (database: Queryable, batchId: string, rows
        ON CONFLICT (batch_id, line) DO NOTHING RETURNING line)
      UPDATE job SET seq = seq + 1, failed = failed + (SELECT count(*)::int FROM saved) FROM open WHERE job.id = open.id`,
     [batchId, rows.map(row => row.line), rows.map(row => row.customId), verdict.state, verdict.code, verdict.message])
-}
-
-export interface StoredRow {
-  readonly line: number
-  readonly customId: string
-  readonly state: RowState
-  readonly statusCode: number | null
-  readonly requestId: string | null
-  readonly errorCode: string | null
-  readonly errorMessage: string | null
-  readonly body: string | null
-}
-
-export type RowFilter = 'ok' | 'error' | 'all'
-
-const filters: Readonly<Record<RowFilter, string>> = { ok: "AND state = 'ok'", error: "AND state <> 'ok'", all: '' }
-
-/** A page of results in line order, after line `after` (0 = from the start). The caller has checked who owns the batch. */
-export async function readResults (database: Queryable, batchId: string, options: { filter: RowFilter, after: number, limit: number }): Promise<StoredRow[]> {
-  const { rows } = await database.query<{ line: number, custom_id: string, state: RowState, status_code: number | null, request_id: string | null, error_code: string | null, error_message: string | null, body: string | null }>(
-    `SELECT line, custom_id, state, status_code, request_id, error_code, error_message, body FROM batch_row
-     WHERE batch_id = $1 AND line > $2 ${filters[options.filter]} ORDER BY line LIMIT $3`, [batchId, options.after, options.limit])
-  return rows.map(row => ({
-    line: row.line,
-    customId: row.custom_id,
-    state: row.state,
-    statusCode: row.status_code,
-    requestId: row.request_id,
-    errorCode: row.error_code,
-    errorMessage: row.error_message,
-    body: row.body
-  }))
-}
-
-const RESULT_PAGE = 500
-
-/** All results behind line `from` in line order, a page at a time, so that memory stays flat whatever the batch's size. */
-export async function * streamResults (database: Queryable, batchId: string, filter: RowFilter, from = 0): AsyncGenerator<StoredRow[]> {
-  for (let after = from; ;) {
-    const page = await readResults(database, batchId, { filter, after, limit: RESULT_PAGE })
-    if (page.length > 0) yield page
-    if (page.length < RESULT_PAGE) return
-    after = page.at(-1)!.line
-  }
 }

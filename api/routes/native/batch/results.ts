@@ -1,14 +1,12 @@
 import { Readable } from 'node:stream'
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { formatOutputLine } from '../../../../lib/domain/batch-output-line.ts'
-import { batchRequestId } from '../../../../lib/ids.ts'
-import { readResults, streamResults, type RowFilter, type StoredRow } from '../../../../lib/store/batch-rows.ts'
+import { hasOutputAfter, readOutputPage, streamOutput, type RowFilter } from '../../../../lib/store/batch-output.ts'
 import { getBatch } from '../../../core/batches.ts'
 import { OneOf } from '../../../schemas.ts'
 
 const ResultsQuery = Type.Object({
   filter: Type.Optional(OneOf<RowFilter>(['all', 'ok', 'error'])),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, description: 'a page of this many lines; without it everything so far is streamed' })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000, description: 'a page of at most this many lines; without it everything so far is streamed' })),
   after: Type.Integer({ minimum: 0, default: 0, description: 'input line to start behind: x-sira-next-after of the page before' })
 }, { additionalProperties: false })
 
@@ -29,18 +27,17 @@ const results: FastifyPluginAsyncTypebox = async app => {
     const { filter = 'all', limit, after } = request.query
     const batch = await getBatch(pool, request.caller, request.params.id)
     reply.type('application/jsonl; charset=utf-8').header('x-sira-state', batch.state)
-    const format = (rows: StoredRow[]): string => rows.map(row => formatOutputLine(batchRequestId(batch.id, row.line), row)).join('')
     if (limit === undefined) {
-      return await reply.send(Readable.from(pages(), { objectMode: false }))
+      return await reply.send(Readable.from(texts(), { objectMode: false }))
     }
-    const rows = await readResults(pool, batch.id, { filter, after, limit: limit + 1 })
-    const page = rows.slice(0, limit)
-    reply.header('x-sira-has-more', String(rows.length > limit))
-    if (page.length > 0) reply.header('x-sira-next-after', String(page.at(-1)!.line))
-    return await reply.send(format(page))
+    const page = await readOutputPage(pool, batch.id, { filter, after, limit })
+    const more = page !== null && await hasOutputAfter(pool, batch.id, filter, page.last)
+    reply.header('x-sira-has-more', String(more))
+    if (page !== null) reply.header('x-sira-next-after', String(page.last))
+    return await reply.send(page?.text ?? '')
 
-    async function * pages (): AsyncGenerator<string> {
-      for await (const rows of streamResults(pool, batch.id, filter, after)) yield format(rows)
+    async function * texts (): AsyncGenerator<string> {
+      for await (const { text } of streamOutput(pool, batch.id, filter, after)) yield text
     }
   })
 }
