@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { hasOutputAfter, readOutputPage, streamOutput, type RowFilter } from '../../../../lib/store/batch-output.ts'
+import { hasOutputAfter, streamOutput, type OutputPage, type RowFilter } from '../../../../lib/store/batch-output.ts'
 import { getBatch } from '../../../core/batches.ts'
 import { OneOf } from '../../../schemas.ts'
 
@@ -30,14 +30,14 @@ const results: FastifyPluginAsyncTypebox = async app => {
     if (limit === undefined) {
       return await reply.send(Readable.from(texts(), { objectMode: false }))
     }
-    const page = await readOutputPage(pool, batch.id, { filter, after, limit })
-    const more = page !== null && await hasOutputAfter(pool, batch.id, filter, page.last)
+    const { value: page } = await streamOutput(pool, batch.id, filter, { from: after, limit }).next() as IteratorResult<OutputPage, undefined>
+    const more = page !== undefined && await hasOutputAfter(pool, batch.id, filter, page.last)
     reply.header('x-sira-has-more', String(more))
-    if (page !== null) reply.header('x-sira-next-after', String(page.last))
+    if (page !== undefined) reply.header('x-sira-next-after', String(page.last))
     return await reply.send(page?.text ?? '')
 
     async function * texts (): AsyncGenerator<string> {
-      for await (const { text } of streamOutput(pool, batch.id, filter, after)) yield text
+      for await (const { text } of streamOutput(pool, batch.id, filter, { from: after })) yield text
     }
   })
 }
