@@ -63,7 +63,8 @@ export function createFinalizeBatch ({ pool, objects, hints }: Dependencies) {
     let next = 0
     await Promise.all(Array.from({ length: CHUNKS_AT_ONCE }, async () => {
       for (;;) {
-        const place = await throughOutage(async () => await readChunk(pool, batch, next++))
+        const index = next++ // taken outside of what an outage repeats: a chunk passed over would leave rows without a verdict
+        const place = await throughOutage(async () => await readChunk(pool, batch, index))
         if (place === null) return
         const [offset, length] = place.chunk
         const bytes = await objects.getRange(place.objectKey, offset, length)
