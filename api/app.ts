@@ -1,20 +1,30 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import { createAddressCheck } from '../lib/control/address-check.ts'
 import { newId } from '../lib/ids.ts'
 import type { Dependencies } from './dependencies.ts'
-import { createAuthenticate, requireKey, type Authenticate } from './plugins/authentication.ts'
+import { requireKey, type Authenticate } from './plugins/authentication.ts'
 import { answerClientError } from './plugins/client-errors.ts'
 import { answerBadUrl, installErrors } from './plugins/errors.ts'
 import { boundReceiving } from './plugins/request-timeout.ts'
 import { compileValidator, refuseDeepBodies } from './plugins/validation.ts'
 import { attachSocket } from './realtime/socket.ts'
+import { attachChatSocket } from './realtime/chat-socket.ts'
 import health from './routes/health.ts'
+import metrics from './routes/metrics.ts'
+import admin from './routes/native/admin/index.ts'
 import jobs from './routes/native/jobs.ts'
 import nativeBatch from './routes/native/batch/index.ts'
+import usage from './routes/native/usage.ts'
+import parameters from './routes/native/parameters.ts'
 import batches from './routes/openai/batches.ts'
 import files from './routes/openai/files.ts'
+import inference from './routes/openai/inference.ts'
+import messages from './routes/openai/messages.ts'
 import models from './routes/openai/models.ts'
+import responses from './routes/openai/responses.ts'
+import organization from './routes/openai/organization.ts'
 import uploads from './routes/openai/uploads.ts'
 
 declare module 'fastify' {
@@ -27,6 +37,7 @@ declare module 'fastify' {
 /** The whole HTTP and Socket.IO surface over given dependencies. It neither listens nor reads the environment. */
 export async function buildApp (dependencies: Dependencies, options: FastifyServerOptions = {}): Promise<FastifyInstance> {
   const { api } = dependencies.config
+  const isTrustedProxy = createAddressCheck(api.trustedProxies)
   const app: FastifyInstance = Fastify({
     bodyLimit: api.bodyLimit,
     requestTimeout: 0, // uploads may take long; see boundReceiving
@@ -35,6 +46,7 @@ export async function buildApp (dependencies: Dependencies, options: FastifyServ
     keepAliveTimeout: 75_000, // longer than the usual load balancer's 60 s, so that it never sends into a closing socket
     maxRequestsPerSocket: 0,
     return503OnClosing: false, // draining requests on open connections are served
+    trustProxy: api.trustedProxies.length === 0 ? false : isTrustedProxy, // else anybody could name their address
     genReqId: () => newId('request'),
     requestIdHeader: false, // a caller must not choose what our logs say
     routerOptions: { maxParamLength: 200 },
@@ -43,12 +55,15 @@ export async function buildApp (dependencies: Dependencies, options: FastifyServ
     ...options
   })
   app.decorate('dependencies', dependencies)
-  app.decorate('authenticate', createAuthenticate(dependencies.pool))
+  app.decorate('authenticate', dependencies.control.authenticate)
   app.setValidatorCompiler(compileValidator)
   installErrors(app)
   boundReceiving(app, api.requestTimeout)
   refuseDeepBodies(app)
-  app.addHook('onSend', async (request, reply) => { reply.header('x-request-id', request.id) })
+  app.addHook('onSend', (request, reply, _payload, done) => {
+    reply.header('x-request-id', request.id)
+    done()
+  })
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -61,15 +76,17 @@ export async function buildApp (dependencies: Dependencies, options: FastifyServ
   await app.register(swaggerUi, { routePrefix: '/docs' })
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
   await app.register(health)
+  await app.register(metrics)
   await app.register(async scope => {
     requireKey(scope, app.authenticate)
-    for (const routes of [files, uploads, models, batches]) await scope.register(routes)
+    for (const routes of [inference, messages, responses, files, uploads, models, batches, organization]) await scope.register(routes)
   }, { prefix: '/v1' })
   await app.register(async scope => {
     requireKey(scope, app.authenticate)
-    for (const routes of [nativeBatch, jobs]) await scope.register(routes)
+    for (const routes of [nativeBatch, jobs, admin, parameters, usage]) await scope.register(routes)
   }, { prefix: '/api/v1' })
-  const socket = attachSocket(app.server, { feed: dependencies.jobFeed, authenticate: app.authenticate, pool: dependencies.pool, log: dependencies.log })
-  app.addHook('preClose', async () => { await socket.close() })
+  const socket = attachSocket(app.server, { feed: dependencies.jobFeed, authenticate: app.authenticate, isTrustedProxy, pool: dependencies.pool, log: dependencies.log })
+  const chatSocket = attachChatSocket(app)
+  app.addHook('preClose', async () => { await Promise.all([socket.close(), chatSocket.close()]) })
   return app
 }

@@ -1,6 +1,10 @@
 import type { Client } from '@temporalio/client'
 import type { Pool } from 'pg'
+import type { Registry } from 'prom-client'
 import type { Config } from '../lib/config.ts'
+import type { ControlPlane } from '../lib/control/control-plane.ts'
+import type { Keyring } from '../lib/crypto/seal.ts'
+import type { Gateway } from '../lib/gateway/serve.ts'
 import type { Catalog } from '../lib/providers/catalog.ts'
 import type { Logger } from '../lib/log.ts'
 import type { HintPublisher } from '../lib/store/job-hints.ts'
@@ -14,7 +18,15 @@ export interface Dependencies {
   readonly pool: Pool
   readonly prisma: PrismaClient
   readonly objects: ObjectStore
+  /** Live: the control plane's. Take its maps anew for each request. */
   readonly catalog: Catalog
+  readonly control: ControlPlane
+  /** For stored credentials; null = SIRA_ENCRYPTION_KEYS is not set. */
+  readonly keyring: Keyring | null
+  readonly gateway: Gateway
+  readonly metrics: Registry
+  /** The metrics of all processes that share the port, as text. */
+  readonly readMetrics: () => Promise<string>
   readonly temporal: Client
   readonly jobFeed: JobFeed
   readonly hints: HintPublisher

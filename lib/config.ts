@@ -19,6 +19,8 @@ export interface Config {
   readonly api: {
     readonly host: string
     readonly port: number
+    /** Processes that share the port. */
+    readonly processes: number
     /** Bytes of a JSON body. */
     readonly bodyLimit: number
     /** Bytes of one uploaded file. */
@@ -28,6 +30,22 @@ export interface Config {
     /** ms between readiness going down and the listener closing. */
     readonly drainDelay: number
     readonly adminKey: string | null
+    /** Addresses and CIDR ranges whose X-Forwarded-For is believed. */
+    readonly trustedProxies: readonly string[]
+  }
+  readonly control: {
+    /** `name:base64[,older:base64…]` for lib/crypto/seal.ts; null = no credential can be stored. */
+    readonly encryptionKeys: string | null
+    /** ms that known keys and the last configuration stay good while Postgres is away. */
+    readonly outageGrace: number
+    /** Whether providers set through the API may be reached by http: as well. */
+    readonly allowHttpProviders: boolean
+  }
+  readonly usage: {
+    /** Of the usage journal; on a local disk. */
+    readonly directory: string
+    /** Days that rows of usage are kept. */
+    readonly retentionDays: number
   }
   readonly batch: {
     readonly maxRows: number
@@ -54,6 +72,8 @@ export interface Config {
     /** Where the bundled workflow code is kept between starts; null = bundled anew at each start (about 1 s). */
     readonly bundleFile: string | null
   }
+  /** Base URL of an OpenTelemetry collector (OTLP over HTTP); null = nothing is sent. */
+  readonly otlpEndpoint: string | null
   readonly logLevel: string
 }
 
@@ -105,11 +125,22 @@ export function loadConfig (environment: Environment = process.env): Config {
     api: {
       host: text('HOST', '127.0.0.1'),
       port: integer('PORT', 8080, 0, 65535),
+      processes: integer('SIRA_API_PROCESSES', 1, 1, 256),
       bodyLimit: integer('SIRA_BODY_LIMIT_BYTES', 32 * 1024 * 1024, 1024, 1024 ** 3),
       fileLimit: integer('SIRA_FILE_LIMIT_BYTES', 512 * 1024 * 1024, 1024, 8 * 1024 ** 3),
       requestTimeout: integer('SIRA_REQUEST_TIMEOUT_MS', 60_000, 100, 3_600_000),
       drainDelay: integer('SIRA_DRAIN_DELAY_MS', 0, 0, 600_000),
-      adminKey: optional('SIRA_ADMIN_KEY')
+      adminKey: optional('SIRA_ADMIN_KEY'),
+      trustedProxies: text('SIRA_TRUSTED_PROXIES', '').split(',').map(entry => entry.trim()).filter(entry => entry !== '')
+    },
+    control: {
+      encryptionKeys: optional('SIRA_ENCRYPTION_KEYS'),
+      outageGrace: integer('SIRA_OUTAGE_GRACE_MS', 300_000, 0, 86_400_000),
+      allowHttpProviders: flag('SIRA_ALLOW_HTTP_PROVIDERS')
+    },
+    usage: {
+      directory: text('SIRA_JOURNAL_DIR', '.sira/journal'),
+      retentionDays: integer('SIRA_USAGE_RETENTION_DAYS', 400, 1, 36_500)
     },
     batch: {
       maxRows: integer('SIRA_BATCH_MAX_ROWS', 50_000, 1, 10_000_000),
@@ -126,6 +157,7 @@ export function loadConfig (environment: Environment = process.env): Config {
       shutdownGrace: integer('SIRA_SHUTDOWN_GRACE_MS', 20_000, 0, 600_000),
       bundleFile: optional('SIRA_WORKFLOW_BUNDLE')
     },
+    otlpEndpoint: optional('OTEL_EXPORTER_OTLP_ENDPOINT') === null ? null : url('OTEL_EXPORTER_OTLP_ENDPOINT', '', http),
     logLevel: text('LOG_LEVEL', 'info')
   }
   if (faults.length > 0) throw new Error(`Configuration:\n  ${faults.join('\n  ')}`)

@@ -21,6 +21,24 @@ export const errorDefinitions = define({
   missing_parameter: { status: 400, type: invalid, message: 'Missing required parameter: {param}.' },
   invalid_parameter: { status: 400, type: invalid, message: 'Invalid value for {param}: {reason}' },
   invalid_api_key: { status: 401, type: invalid, message: 'The API key is missing, malformed, revoked or expired. Send Authorization: Bearer sira_…' },
+  insufficient_scope: { status: 403, type: invalid, message: 'This key lacks the scope {scope}.' },
+  model_not_allowed: { status: 403, type: invalid, message: 'This key may not use the model {model}.' },
+  address_not_allowed: { status: 403, type: invalid, message: 'This key may not be used from {address}.' },
+  context_length_exceeded: { status: 400, type: invalid, message: 'The request is longer than the {limit} tokens of the model {model}.' },
+  unsupported_parameter: { status: 400, type: invalid, message: 'The model {model} cannot do {param}: {reason}' },
+  unsupported_endpoint: { status: 400, type: invalid, message: 'The model {model} is not served at {endpoint}.' },
+  content_filtered: { status: 400, type: invalid, message: 'The provider refused the content: {reason}' },
+  managed_by_config: { status: 409, type: invalid, message: 'This {resource} comes from the configuration file. Change it there.', retry: false },
+  encryption_not_configured: { status: 409, type: invalid, message: 'Credentials can be stored only when SIRA_ENCRYPTION_KEYS is set.', retry: false },
+  rate_limit_exceeded: { status: 429, type: 'rate_limit_error', message: 'Rate limit of the {kind} reached: {limit} {unit} per minute.' },
+  concurrency_limit_exceeded: { status: 429, type: 'rate_limit_error', message: 'The {kind} has {limit} requests under way, which is its limit.' },
+  budget_exceeded: { status: 429, type: 'insufficient_quota', message: 'The {period} budget of the {kind} is used up: {amount} USD.', retry: false },
+  upstream_refused: { status: 400, type: invalid, message: '{reason}' },
+  upstream_rate_limited: { status: 429, type: 'rate_limit_error', message: "The provider's rate limit is reached: {reason}" },
+  upstream_overloaded: { status: 503, type: 'server_error', message: 'The provider is overloaded: {reason}' },
+  upstream_error: { status: 502, type: 'server_error', message: 'The provider failed: {reason}' },
+  upstream_timeout: { status: 504, type: 'server_error', message: 'The provider did not answer in time. It may have done the work.', retry: false },
+  usage_backlog: { status: 503, type: 'server_error', message: 'Usage cannot be recorded now. Try again shortly.' },
   not_found: { status: 404, type: invalid, message: 'No {resource} with id {id} in this project.' },
   unknown_route: { status: 404, type: invalid, message: 'Unknown request URL: {method} {url}.' },
   model_not_found: { status: 404, type: invalid, message: 'The model {model} does not exist or is not configured.' },
@@ -40,6 +58,16 @@ export const errorDefinitions = define({
 export type ErrorCode = keyof typeof errorDefinitions
 export type ErrorParams = Readonly<Record<string, string | number>>
 
+export interface UpstreamWords { readonly status: number, readonly code: string | null, readonly type: string | null }
+
+interface ErrorOptions {
+  readonly param?: string
+  readonly retryAfter?: number
+  readonly headers?: Readonly<Record<string, string>>
+  readonly upstream?: UpstreamWords
+  readonly cause?: unknown
+}
+
 /** An error meant for the caller. Everything else that is thrown is a bug or an outage and becomes `internal_error`. */
 export class SiraError extends Error {
   readonly code: ErrorCode
@@ -48,18 +76,24 @@ export class SiraError extends Error {
   readonly param: string | null
   /** Seconds, for Retry-After. */
   readonly retryAfter: number | undefined
+  /** Further headers of the answer: those of limits. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Of a request that a provider refused: its status, and its code and type in OpenAI's envelope, which callers may know. */
+  readonly upstream: UpstreamWords | null
 
-  constructor (code: ErrorCode, params: ErrorParams = {}, options: { param?: string, retryAfter?: number, cause?: unknown } = {}) {
+  constructor (code: ErrorCode, params: ErrorParams = {}, options: ErrorOptions = {}) {
     super(formatMessage(errorDefinitions[code].message, params), options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'SiraError'
     this.code = code
     this.params = params
     this.param = options.param ?? (typeof params.param === 'string' ? params.param : null)
     this.retryAfter = options.retryAfter
+    this.headers = options.headers ?? {}
+    this.upstream = options.upstream ?? null
   }
 
-  get status (): number { return errorDefinitions[this.code].status }
-  get type (): string { return errorDefinitions[this.code].type }
+  get status (): number { return this.upstream?.status ?? errorDefinitions[this.code].status }
+  get type (): string { return this.upstream?.type ?? errorDefinitions[this.code].type }
   /** false when repeating the same request cannot help. */
   get retryable (): boolean {
     const definition: ErrorDefinition = errorDefinitions[this.code]

@@ -9,6 +9,6 @@ export function createLogger (level: string, name: string): Logger {
     name,
     base: { pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
-    redact: { paths: ['req.headers.authorization', 'req.headers.cookie', 'headers.authorization', '*.apiKey', '*.secretKey', '*.key', '*.databaseUrl'], censor: '[redacted]' }
+    redact: { paths: ['req.headers.authorization', 'req.headers["x-api-key"]', 'req.headers.cookie', 'headers.authorization', 'headers["x-api-key"]', '*.secret', '*.apiKey', '*.secretKey', '*.key', '*.databaseUrl'], censor: '[redacted]' }
   })
 }

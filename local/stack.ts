@@ -82,6 +82,9 @@ export async function startStack (options: StackOptions): Promise<Stack> {
     const env = {
       SIRA_WORKFLOW_BUNDLE: join(dataDir, 'workflow-bundle.js'),
       MALLOC_ARENA_MAX: '2', // glibc keeps memory for each thread otherwise; Temporal's core has many
+      SIRA_JOURNAL_DIR: join(dataDir, 'journal'), // its own: usage of the dead goes into the database of whoever finds it
+      SIRA_ENCRYPTION_KEYS: keys.encryptionKeys,
+      SIRA_ALLOW_HTTP_PROVIDERS: 'true', // the simulator, and models on this machine
       ...environment,
       ...engineEnvironment(engines),
       SIRA_ADMIN_KEY: adminKey,

@@ -1,23 +1,29 @@
 import { setFlagsFromString } from 'node:v8'
 import { NativeConnection, Worker } from '@temporalio/worker'
 import { createBatchActivities } from '../activities/batch/index.ts'
+import { createResponseActivities } from '../activities/response/index.ts'
 import { loadConfig } from '../lib/config.ts'
-import { chunkTaskQueue } from '../lib/domain/task-queues.ts'
+import { startControlPlane } from '../lib/control/control-plane.ts'
+import { rotateDueKeys } from '../lib/control/rotate-keys.ts'
+import { createKeyring } from '../lib/crypto/seal.ts'
+import { chunkTaskQueue, responseTaskQueue } from '../lib/domain/task-queues.ts'
+import { createGateway } from '../lib/gateway/create-gateway.ts'
 import { createLogger } from '../lib/log.ts'
 import { loadCatalog } from '../lib/providers/catalog.ts'
 import { createLimiter } from '../lib/providers/limiter.ts'
-import { createOpenAICompatible } from '../lib/providers/openai-compatible.ts'
+import { createProviderPool } from '../lib/providers/provider-pool.ts'
 import { createSlotLeases } from '../lib/providers/slot-leases.ts'
 import { createPool, createPrisma } from '../lib/store/database.ts'
 import { createHintPublisher } from '../lib/store/job-hints.ts'
+import { registerProcess } from '../lib/store/registration.ts'
 import { createObjectStore } from '../lib/store/s3.ts'
 import { createTemporalClient, registerSearchAttributes, temporalAccess } from '../lib/temporal/connect.ts'
 import { connectPatiently } from './connect-patiently.ts'
 import { every } from './every.ts'
 import { reconcile } from './reconcile.ts'
 import { createOrphanRecovery } from './recover-orphans.ts'
-import { registerWorker } from './registration.ts'
 import { installRuntime } from './runtime.ts'
+import { createUsageSweep } from './sweep-usage.ts'
 import { createSweeps } from './sweep.ts'
 import { loadWorkflowBundle } from './workflow-bundle.ts'
 
@@ -28,7 +34,9 @@ setFlagsFromString('--heap-growing-percent=60')
 const config = loadConfig()
 const log = createLogger(config.logLevel, 'worker')
 installRuntime(log)
-const catalog = loadCatalog(config, process.env)
+const { encryptionKeys, outageGrace } = config.control
+const keyring = encryptionKeys === null ? null : createKeyring(encryptionKeys)
+const fileCatalog = loadCatalog(config, process.env)
 const pool = createPool(config.databaseUrl, log, 20)
 const prisma = createPrisma(config.databaseUrl)
 const objects = createObjectStore(config.s3)
@@ -36,24 +44,31 @@ const client = createTemporalClient(config)
 
 const [connection, registration, workflowBundle] = await Promise.all([
   connectPatiently('Temporal', log, async () => await NativeConnection.connect(temporalAccess(config))),
-  connectPatiently('Postgres', log, async () => await registerWorker(config.databaseUrl, log)),
+  connectPatiently('Postgres', log, async () => await registerProcess(config.databaseUrl, log)),
   loadWorkflowBundle(config.worker.bundleFile)
 ])
 await connectPatiently('search attributes', log, async () => { await registerSearchAttributes(client) })
 
-const providers = new Map([...catalog.providers.values()].map(provider => [provider.name, createOpenAICompatible(provider)]))
+const control = await startControlPlane({ pool, fileCatalog, keyring, log, outageGrace })
+const { catalog } = control
+const providers = createProviderPool(catalog)
 const limiter = createLimiter({
   catalog,
   slots: createSlotLeases({
     pool,
-    workerId: registration.workerId,
-    limits: new Map([...catalog.providers.values()].map(provider => [provider.name, provider.maxConcurrency])),
+    workerId: registration.processId,
+    limits: { get: name => catalog.providers.get(name)?.maxConcurrency },
     warn: (message, error) => { log.warn({ err: error }, message) }
   })
 })
+const { gateway, close: closeGateway } = await createGateway({ config, pool, control, processId: registration.processId, log })
 const hints = createHintPublisher(config.databaseUrl, log)
-const activities = createBatchActivities({ config, pool, objects, providers, limiter, hints, workerId: registration.workerId })
+const activities = createBatchActivities({
+  config, pool, objects, providers, limiter, hints, workerId: registration.processId,
+  spending: { budgets: gateway.budgets, budgetsOf: owner => control.state().budgetsOf({ ...owner, scopes: [] }) }
+})
 const { runChunk, ...shortActivities } = activities
+const { runResponse, failResponse } = createResponseActivities({ pool, gateway })
 
 const common = {
   connection,
@@ -70,7 +85,7 @@ const workers = await Promise.all([
     ...common,
     taskQueue: config.taskQueue,
     workflowBundle,
-    activities: shortActivities,
+    activities: { ...shortActivities, failResponse },
     maxConcurrentActivityTaskExecutions: 20,
     // follow-up workflow tasks wait on the queue of the worker that died; the default 10 s stalls its batches that long
     stickyQueueScheduleToStartTimeout: '1s'
@@ -80,16 +95,25 @@ const workers = await Promise.all([
     taskQueue: chunkTaskQueue(config.taskQueue),
     activities: { runChunk },
     maxConcurrentActivityTaskExecutions: config.worker.maxChunks
+  }),
+  Worker.create({
+    ...common,
+    taskQueue: responseTaskQueue(config.taskQueue),
+    activities: { runResponse },
+    maxConcurrentActivityTaskExecutions: 500
   })
 ])
 
 const sweeps = createSweeps({ pool, prisma, objects, client, taskQueue: config.taskQueue })
 const loops = [
-  every(200, 'recover orphans', log, createOrphanRecovery({ pool, client, log, workerId: registration.workerId })),
+  every(200, 'recover orphans', log, createOrphanRecovery({ pool, client, log, workerId: registration.processId })),
   every(500, 'sweep outbox', log, sweeps.outbox),
   every(30_000, 'reconcile', log, async () => { await reconcile({ pool, client, taskQueue: config.taskQueue, log }) }),
+  every(60_000, 'rotate keys', log, async () => { await rotateDueKeys({ pool, keyring, log }) }),
   every(60_000, 'sweep idempotency keys', log, sweeps.idempotencyKeys),
-  every(60_000, 'sweep files and uploads', log, sweeps.files)
+  every(60_000, 'sweep files and uploads', log, sweeps.files),
+  every(5_000, 'sweep responses', log, sweeps.responses),
+  every(60_000, 'sweep usage', log, createUsageSweep({ pool, log, retentionDays: config.usage.retentionDays }))
 ]
 
 const shutdown = (signal: string): void => {
@@ -98,15 +122,17 @@ const shutdown = (signal: string): void => {
 }
 process.once('SIGTERM', shutdown)
 process.once('SIGINT', shutdown)
-log.info({ workerId: registration.workerId, models: catalog.models.size }, 'worker ready')
+log.info({ workerId: registration.processId, models: catalog.models.size }, 'worker ready')
 
 try {
   await Promise.all(workers.map(async worker => { await worker.run() }))
 } finally {
   await Promise.all(loops.map(async loop => { await loop.close() }))
   await limiter.close()
+  await closeGateway()
+  await control.close()
   await hints.close()
-  await Promise.all([...providers.values()].map(async provider => { await provider.close() }))
+  await providers.close()
   await registration.close()
   await Promise.all([pool.end(), prisma.$disconnect(), connection.close(), client.connection.close()])
   log.info('worker stopped')

@@ -1,30 +1,40 @@
 import type { Client, WorkflowExecutionStatusName } from '@temporalio/client'
 import { WorkflowNotFoundError } from '@temporalio/client'
 import type { Pool } from 'pg'
-import { batchWorkflowId } from '../lib/contracts/workflows.ts'
+import { batchWorkflowId, responseWorkflowId } from '../lib/contracts/workflows.ts'
 import type { Logger } from '../lib/log.ts'
 import { messageTo, readUnfinishedBatches } from '../lib/store/batches.ts'
-import { insertOutbox } from '../lib/store/outbox.ts'
+import { insertOutbox, type OutboxEntry } from '../lib/store/outbox.ts'
+import { readUnfinishedResponses, startOfResponse } from '../lib/store/responses.ts'
 import { sendToWorkflow } from '../lib/temporal/send-to-workflow.ts'
 
-/** ms that a batch must be old: a younger one may be on its way to Temporal. */
+/** ms that a job must be old: a younger one may be on its way to Temporal. */
 const SETTLED = 60_000
-/** Batches looked at in one go, drawn at random, so that all have their turn however many there are. */
+/** Jobs of a kind looked at in one go, drawn at random, so that all have their turn however many there are. */
 const SAMPLE = 50
 
+interface Dependencies { readonly pool: Pool, readonly client: Client, readonly taskQueue: string, readonly log: Logger }
+
 /**
- * Finds batches that are not finished although no run works on them: the run was terminated by hand, or Temporal lost its
- * history. They are started again; what is done stays done, because rows and states are in Postgres.
+ * Finds batches and background responses that are not finished although no run works on them: the run was terminated by hand,
+ * or Temporal lost its history. They are started again; what is done stays done, because rows and states are in Postgres.
  */
-export async function reconcile ({ pool, client, taskQueue, log }: { pool: Pool, client: Client, taskQueue: string, log: Logger }): Promise<void> {
+export async function reconcile (dependencies: Dependencies): Promise<void> {
+  const { pool } = dependencies
   for (const batch of await readUnfinishedBatches(pool, SETTLED, SAMPLE)) {
-    const status = await statusOf(client, batchWorkflowId(batch.id))
-    if (status === 'RUNNING' || status === 'CONTINUED_AS_NEW') continue
-    log.warn({ batch: batch.id, status }, 'unfinished batch without a run is started again')
-    const message = messageTo(batch, 'start')
-    await insertOutbox(pool, message) // kept until Temporal has it
-    await sendToWorkflow(client, pool, taskQueue, message, { again: true })
+    await startUnlessRunning(dependencies, batchWorkflowId(batch.id), messageTo(batch, 'start'))
   }
+  for (const response of await readUnfinishedResponses(pool, SETTLED, SAMPLE)) {
+    await startUnlessRunning(dependencies, responseWorkflowId(response.id), startOfResponse(response))
+  }
+}
+
+async function startUnlessRunning ({ pool, client, taskQueue, log }: Dependencies, workflowId: string, message: OutboxEntry): Promise<void> {
+  const status = await statusOf(client, workflowId)
+  if (status === 'RUNNING' || status === 'CONTINUED_AS_NEW') return
+  log.warn({ job: message.resourceId, status }, 'unfinished job without a run is started again')
+  await insertOutbox(pool, message) // kept until Temporal has it
+  await sendToWorkflow(client, pool, taskQueue, message, { again: true })
 }
 
 async function statusOf (client: Client, workflowId: string): Promise<WorkflowExecutionStatusName | 'NOT_FOUND'> {

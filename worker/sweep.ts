@@ -3,6 +3,7 @@ import type { Pool } from 'pg'
 import { sweepReplays } from '../lib/store/idempotency.ts'
 import type { ObjectStore } from '../lib/store/object-store.ts'
 import { readOverdue } from '../lib/store/outbox.ts'
+import { sweepResponses } from '../lib/store/responses.ts'
 import { sweepFiles } from '../lib/store/sweep-files.ts'
 import { sweepUploads } from '../lib/store/sweep-uploads.ts'
 import { sendToWorkflow } from '../lib/temporal/send-to-workflow.ts'
@@ -28,6 +29,7 @@ export function createSweeps ({ pool, prisma, objects, client, taskQueue }: Depe
       for (const entry of await readOverdue(pool, OVERDUE, MOST)) await sendToWorkflow(client, pool, taskQueue, entry)
     },
     async idempotencyKeys (): Promise<void> { await sweepReplays(pool) },
+    async responses (): Promise<void> { await sweepResponses(pool, MOST) },
     async files (): Promise<void> {
       await sweepFiles(pool, objects, MOST)
       await sweepUploads(pool, objects, MOST)

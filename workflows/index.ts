@@ -1,1 +1,2 @@
 export { batchWorkflow } from './batch.ts'
+export { responseWorkflow } from './response.ts'

@@ -32,7 +32,7 @@ export interface ActiveBatches {
   leave: (batch: ActiveBatch) => void
 }
 
-export function createActiveBatches ({ pool, config, hints }: Pick<BatchDependencies, 'pool' | 'config' | 'hints'>): ActiveBatches {
+export function createActiveBatches ({ pool, config, hints, workerId }: Pick<BatchDependencies, 'pool' | 'config' | 'hints' | 'workerId'>): ActiveBatches {
   const open = new Map<string, Promise<ActiveBatch | null>>()
   const users = new Map<ActiveBatch, number>()
   let timer: NodeJS.Timeout | null = null
@@ -93,6 +93,7 @@ export function createActiveBatches ({ pool, config, hints }: Pick<BatchDependen
       writer: createResultWriter({
         pool,
         batchId: record.id,
+        processId: workerId,
         onSaved (outcome) {
           // no outcome: the batch takes no more results, because it is finalising or over
           if (outcome === null || outcome.cancelRequested) batch.stop('cancelled')

@@ -10,6 +10,7 @@ import { createActiveBatches, type ActiveBatch } from './active-batches.ts'
 import type { BatchDependencies } from './dependencies.ts'
 import { openRows } from './open-rows.ts'
 import { prepareRow } from './prepare-row.ts'
+import { createRowBudgets } from './row-budgets.ts'
 import { runRow } from './run-row.ts'
 
 /** ms between two tries to take over a chunk that another live worker is still on. */
@@ -23,6 +24,7 @@ const CLAIM_INTERVAL = 100
 export function createChunkRunner (dependencies: BatchDependencies) {
   const { pool, objects, config, workerId } = dependencies
   const activeBatches = createActiveBatches(dependencies)
+  const spending = dependencies.spending === undefined ? null : createRowBudgets(dependencies.spending)
   const running = new Map<string, { promise: Promise<ChunkOutcome>, stop: (reason: 'cancelled' | 'handover') => void }>()
 
   return { runChunk }
@@ -99,7 +101,7 @@ export function createChunkRunner (dependencies: BatchDependencies) {
     const bytes = await objects.getRange(place.objectKey, offset, length)
     const rows = Array.from(parseChunk(bytes, place.chunk), row => prepareRow(row, record.prices))
     const owner = { organizationId: record.organizationId, batchId: record.id, concurrency: record.concurrency }
-    const work = { providers: dependencies.providers, limiter: dependencies.limiter, config: config.batch }
+    const work = { providers: dependencies.providers, limiter: dependencies.limiter, spending, config: config.batch }
     const outcomes = await Promise.allSettled((await openRows(pool, record, rows)).map(async row => await runRow(batch, row, owner, work)))
     await batch.writer.drain()
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason

@@ -24,7 +24,7 @@ const verdicts = {
   expired: { state: 'expired', code: 'batch_expired', message: 'This request could not be made before the completion window expired.' },
   // no way to get here is known; should there be one, every row still ends in exactly one of the two files
   incomplete: { state: 'error', code: 'internal_error', message: 'This request was not made.' },
-  budget_exceeded: { state: 'error', code: 'budget_exceeded', message: 'The budget of the batch was used up before this request was made.' }
+  budget_exceeded: { state: 'error', code: 'budget_exceeded', message: 'The budget of the batch, or one of its key, project or organization, was used up before this request was made.' }
 } as const
 
 /**

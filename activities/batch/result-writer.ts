@@ -20,7 +20,7 @@ export interface ResultWriter {
 }
 
 /** One per batch and process: collects the results of all its chunks here and saves them together. */
-export function createResultWriter (options: { pool: Pool, batchId: string, onSaved: (outcome: SaveOutcome | null) => void }): ResultWriter {
+export function createResultWriter (options: { pool: Pool, batchId: string, processId?: string, onSaved: (outcome: SaveOutcome | null) => void }): ResultWriter {
   let pending: RowResult[] = []
   let added = 0
   let saved = 0
@@ -64,7 +64,7 @@ export function createResultWriter (options: { pool: Pool, batchId: string, onSa
     flushing = true
     const results = pending.slice(0, MOST_PER_FLUSH)
     pending = pending.slice(MOST_PER_FLUSH)
-    throughOutage(async () => await saveResults(options.pool, options.batchId, results)).then(outcome => {
+    throughOutage(async () => await saveResults(options.pool, options.batchId, results, options.processId)).then(outcome => {
       saved += results.length
       options.onSaved(outcome)
       wake(waiter => waiter.until <= saved, waiter => { waiter.resolve() })

@@ -1,17 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CallOwner, Limiter } from '../../lib/contracts/limiter.ts'
 import type { PinnedPrice } from '../../lib/contracts/prices.ts'
+import { estimateCost } from '../../lib/domain/cost.ts'
 import { costOf } from '../../lib/domain/price.ts'
+import { SiraError } from '../../lib/errors.ts'
 import { retryDelay } from '../../lib/domain/retry-delay.ts'
 import { ProviderFailure, type Provider, type ProviderAnswer } from '../../lib/providers/types.ts'
 import type { RowResult } from '../../lib/store/batch-rows.ts'
 import type { Config } from '../../lib/config.ts'
 import type { ActiveBatch } from './active-batches.ts'
 import type { Row } from './prepare-row.ts'
+import type { RowBudgets } from './row-budgets.ts'
 
 export interface RowDependencies {
-  readonly providers: ReadonlyMap<string, Provider>
+  readonly providers: Pick<ReadonlyMap<string, Provider>, 'get'>
   readonly limiter: Limiter
+  readonly spending: RowBudgets | null
   readonly config: Config['batch']
 }
 
@@ -20,7 +24,7 @@ export interface RowDependencies {
  * is then as if it had never been tried, and whoever goes on with the chunk tries it again; or, at the end of the batch,
  * it was cut off and is of unknown outcome.
  */
-export async function runRow (batch: ActiveBatch, row: Row, owner: CallOwner, { providers, limiter, config }: RowDependencies): Promise<boolean> {
+export async function runRow (batch: ActiveBatch, row: Row, owner: CallOwner, { providers, limiter, spending, config }: RowDependencies): Promise<boolean> {
   const { record, writer } = batch
   const price = record.prices[row.model]!
   const provider = providers.get(price.provider)
@@ -34,7 +38,8 @@ export async function runRow (batch: ActiveBatch, row: Row, owner: CallOwner, { 
   for (let counted = 0; ;) {
     if (writer.isFull()) await writer.room()
     if (batch.stopped() !== null) return false
-    const settle = batch.budget === null ? null : await batch.budget.reserve(estimate(price, Buffer.byteLength(body), outputTokens))
+    const most = batch.budget === null && spending === null ? 0n : estimate(price, Buffer.byteLength(body), outputTokens)
+    const settle = batch.budget === null ? null : await batch.budget.reserve(most)
     if (batch.budget !== null && settle === null) batch.stop('budget_exceeded')
     let release: () => void
     try {
@@ -43,6 +48,15 @@ export async function runRow (batch: ActiveBatch, row: Row, owner: CallOwner, { 
       settle?.(0n)
       if (batch.claiming.aborted) return false
       throw error
+    }
+    // with its turn already: rows that wait for one must not lock up money that others could spend
+    const reservation = spending === null ? null : await spending.reserve(record, most, batch.claiming)
+    if (spending !== null && reservation === null) {
+      release()
+      settle?.(0n)
+      // a budget of the key, project or organization ends a batch as its own does
+      batch.stop('budget_exceeded')
+      return false
     }
     attempts += 1
     let spent = 0n
@@ -61,11 +75,17 @@ export async function runRow (batch: ActiveBatch, row: Row, owner: CallOwner, { 
       writer.add(result)
       return true
     } catch (error) {
+      if (error instanceof SiraError) {
+        // the provider cannot do what the row asks
+        writer.add(failed(row, attempts, null, { code: error.code, message: error.message }))
+        return true
+      }
       if (!(error instanceof ProviderFailure)) throw error
       failure = error
     } finally {
       release()
       settle?.(spent)
+      reservation?.settle(spent)
     }
     if (failure.class.code === 'aborted') {
       const stop = batch.stopped()
@@ -116,5 +136,5 @@ function failed (row: Row, attempts: number, failure: ProviderFailure | null, er
 
 /** pico-USD reserved for a call: every byte of the request as if it were a token, which no tokenizer exceeds, and all the output it may produce. */
 function estimate (price: PinnedPrice, bytes: number, output: number): bigint {
-  return BigInt(price.input ?? 0) * BigInt(bytes) + BigInt(price.output ?? 0) * BigInt(output)
+  return estimateCost(price.sheet ?? { input: price.input, output: price.output }, bytes, output)
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool, PoolClient } from 'pg'
 import { batchEndpoints, type BatchEndpoint } from '../../lib/contracts/batch-input.ts'
 import type { Caller, Tenant } from '../../lib/contracts/jobs.ts'
+import { mayUseModel } from '../../lib/contracts/scopes.ts'
 import { pinPrices } from '../../lib/domain/price.ts'
 import { isTerminal } from '../../lib/domain/job-state.ts'
 import { SiraError } from '../../lib/errors.ts'
@@ -27,7 +28,7 @@ export async function acceptBatch (dependencies: Dependencies, client: PoolClien
     throw new SiraError('invalid_parameter', { param: 'endpoint', reason: `it must be one of ${batchEndpoints.join(', ')}.` }, { param: 'endpoint' })
   }
   const file = await readFileWithIndex(client, caller, request.inputFileId)
-  const models = Object.keys(file?.index?.models ?? {}).filter(model => dependencies.catalog.models.has(model))
+  const models = Object.keys(file?.index?.models ?? {}).filter(model => dependencies.catalog.models.has(model) && mayUseModel(caller.models, model))
   return await insertBatch(client, caller, { ...request, endpoint: request.endpoint, prices: pinPrices(dependencies.catalog.models, models) })
 }
 

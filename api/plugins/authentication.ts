@@ -1,48 +1,77 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Caller } from '../../lib/contracts/jobs.ts'
+import { hasScope, type Scope } from '../../lib/contracts/scopes.ts'
+import { createAddressCheck } from '../../lib/control/address-check.ts'
 import { SiraError } from '../../lib/errors.ts'
 import type { Queryable } from '../../lib/store/database.ts'
-import { findCaller, hashKey } from '../../lib/store/keys.ts'
+import { findCaller } from '../../lib/store/keys.ts'
 
 declare module 'fastify' {
   interface FastifyRequest { caller: Caller }
 }
 
-/** ms that a looked-up key is trusted; a revoked one works at most this much longer. */
-const FRESH_FOR = 1_000
-const MOST_KEYS = 10_000
+/** The caller behind a key text, at once where it is known; null = no such key. */
+export type Authenticate = (key: string) => Caller | null | Promise<Caller | null>
 
-export type Authenticate = (key: string) => Promise<Caller | null>
-
-/** Looks keys up, remembering each answer for a second. Misses are not remembered: a key made just now works at once. */
+/** Looks every key up in the database, where there is no control plane. */
 export function createAuthenticate (database: Queryable): Authenticate {
-  const known = new Map<string, { caller: Caller, until: number }>()
-  return async key => {
-    const hash = hashKey(key)
-    const entry = known.get(hash)
-    if (entry !== undefined && entry.until > performance.now()) return entry.caller
-    known.delete(hash)
-    const caller = await findCaller(database, key)
-    if (caller === null) return null
-    if (known.size >= MOST_KEYS) known.delete(known.keys().next().value!)
-    known.set(hash, { caller, until: performance.now() + FRESH_FOR })
-    return caller
-  }
+  return async key => await findCaller(database, key)
 }
 
 export function bearerKey (authorization: string | undefined): string | null {
   return /^Bearer\s+(\S+)$/i.exec(authorization ?? '')?.[1] ?? null
 }
 
+/** The key of a request: a bearer token, or x-api-key as Anthropic's SDK sends it. */
+export function keyOf ({ authorization, 'x-api-key': key }: IncomingHttpHeaders): string | null {
+  return bearerKey(authorization) ?? (typeof key === 'string' ? key : null)
+}
+
 /** Every route of this scope needs a key; routes find the caller at `request.caller`. */
 export function requireKey (app: FastifyInstance, authenticate: Authenticate): void {
   app.decorateRequest('caller', null as unknown as Caller)
-  app.addHook('onRequest', async request => { request.caller = await callerOf(request, authenticate) })
+  app.addHook('onRequest', (request, _reply, done) => {
+    const admit = (caller: Caller | null): void => {
+      if (caller === null) throw new SiraError('invalid_api_key')
+      checkAddress(caller, request.ip)
+      request.caller = caller
+    }
+    try {
+      const key = keyOf(request.headers)
+      const found = key === null ? null : authenticate(key)
+      if (found instanceof Promise) {
+        found.then(admit).then(() => { done() }, done)
+        return
+      }
+      admit(found)
+    } catch (error) {
+      done(error as Error)
+      return
+    }
+    done()
+  })
 }
 
-async function callerOf (request: FastifyRequest, authenticate: Authenticate): Promise<Caller> {
-  const key = bearerKey(request.headers.authorization)
-  const caller = key === null ? null : await authenticate(key)
-  if (caller === null) throw new SiraError('invalid_api_key')
-  return caller
+/** Throws SiraError `insufficient_scope` unless the caller's key has the scope. */
+export function requireScope ({ caller }: Pick<FastifyRequest, 'caller'>, scope: Scope): void {
+  if (!hasScope(caller.scopes, scope)) throw new SiraError('insufficient_scope', { scope })
+}
+
+/** Every route registered in `app` needs the scope. */
+export function requireScopeOf (app: FastifyInstance, scope: Scope): void {
+  app.addHook('onRequest', (request, _reply, done) => {
+    requireScope(request, scope)
+    done()
+  })
+}
+
+const checks = new WeakMap<readonly string[], (address: string) => boolean>()
+
+/** Throws SiraError `address_not_allowed` unless the key may be used from the address. */
+export function checkAddress ({ allowedIps }: Caller, address: string): void {
+  if (allowedIps == null) return
+  let isAllowed = checks.get(allowedIps)
+  if (isAllowed === undefined) checks.set(allowedIps, isAllowed = createAddressCheck(allowedIps))
+  if (!isAllowed(address)) throw new SiraError('address_not_allowed', { address })
 }

@@ -1,24 +1,27 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { messagesError } from '../../lib/dialects/messages/error.ts'
 import { SiraError } from '../../lib/errors.ts'
 import { ObjectStoreUnavailable } from '../../lib/store/object-store.ts'
 import { isOutage } from '../../lib/store/retry-outage.ts'
 import { collectMethods } from './allowed-methods.ts'
 
-export type Dialect = 'openai' | 'native'
+export type Dialect = 'openai' | 'anthropic' | 'native'
 
-/** Which dialect an URL speaks: `/v1/*` is OpenAI's, everything else ours. */
+/** Which dialect an URL speaks: `/v1/messages` is Anthropic's, the rest of `/v1/*` OpenAI's, everything else ours. */
 export function dialectOf (url: string): Dialect {
+  if (/^\/v1\/messages(?![^/?])/.test(url)) return 'anthropic'
   return url.startsWith('/v1/') || url === '/v1' ? 'openai' : 'native'
 }
 
 export function contentTypeOf (dialect: Dialect): string {
-  return `application/${dialect === 'openai' ? 'json' : 'problem+json'}; charset=utf-8`
+  return `application/${dialect === 'native' ? 'problem+json' : 'json'}; charset=utf-8`
 }
 
-/** One error in the words of a dialect: OpenAI's envelope, or problem+json of RFC 9457. */
+/** One error in the words of a dialect: OpenAI's envelope, Anthropic's, or problem+json of RFC 9457. */
 export function errorBody (error: SiraError, dialect: Dialect, requestId: string): object {
+  if (dialect === 'anthropic') return messagesError(error.upstream?.code ?? error.code, error.message, error.status, requestId)
   if (dialect === 'openai') {
-    return { error: { message: error.message, type: error.type, param: error.param, code: error.code } }
+    return { error: { message: error.message, type: error.type, param: error.param, code: error.upstream?.code ?? error.code } }
   }
   return {
     type: `urn:sira:error:${error.code}`,
@@ -61,6 +64,7 @@ export async function sendError (error: SiraError, request: FastifyRequest, repl
   reply.header('x-request-id', request.id)
   // the OpenAI SDKs repeat 408, 409, 429 and 5xx unless told not to
   if (!error.retryable) reply.header('x-should-retry', 'false')
+  reply.headers(error.headers)
   if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter))
   await reply.code(error.status)
     .type(contentTypeOf(dialect))

@@ -10,17 +10,20 @@ import { SiraError } from '../../lib/errors.ts'
  * the time for headers is its headersTimeout.)
  */
 export function boundReceiving (app: FastifyInstance, timeout: number): void {
-  app.addHook('preParsing', async ({ raw, headers }, reply, payload) => {
+  app.addHook('preParsing', ({ raw, headers }, reply, payload, done) => {
     // usually the whole body came with the headers
-    if (raw.complete || !hasBody(headers)) return payload
-    if (isMultipart(headers)) {
+    if (raw.complete || !hasBody(headers)) {
+      done(null, payload)
+    } else if (isMultipart(headers)) {
       endWhenIdle(raw, timeout)
-      return payload
+      done(null, payload)
+    } else {
+      done(null, withDeadline(raw, timeout, () => { reply.header('connection', 'close') }))
     }
-    return withDeadline(raw, timeout, () => { reply.header('connection', 'close') })
   })
   // the request was answered before its body came: what is left of it may come, but not for ever
-  app.addHook('onResponse', async ({ raw, headers }) => {
+  app.addHook('onResponse', ({ raw, headers }, _reply, done) => {
+    done()
     if (raw.complete || raw.destroyed || !hasBody(headers)) return
     raw.unpipe()
     raw.resume() // a client that sends on reads no answer before it is rid of its body

@@ -6,7 +6,8 @@ import { isDeeperThan, maxBodyDepth } from '../../lib/domain/batch-line.ts'
 import { SiraError } from '../../lib/errors.ts'
 
 // Query strings and path parameters are text, so "20" must pass as an integer. A JSON body says what it means: "20" is no integer there.
-const strict = new Ajv({ strict: false, useDefaults: true, coerceTypes: false, removeAdditional: false })
+// strictNumbers: JSON.parse makes Infinity of 1e999, which would pass as a whole number.
+const strict = new Ajv({ strict: false, strictNumbers: true, useDefaults: true, coerceTypes: false, removeAdditional: false })
 const coercing = new Ajv({ strict: false, useDefaults: true, coerceTypes: 'array', removeAdditional: false })
 formats.default(strict)
 formats.default(coercing)
@@ -20,7 +21,7 @@ const MOST_LEVELS = maxBodyDepth + 4
 
 /** JSON.parse takes any depth, but what writes or walks such a value overflows the stack. */
 export function refuseDeepBodies (app: FastifyInstance): void {
-  app.addHook('preValidation', async request => {
-    if (isDeeperThan(request.body, MOST_LEVELS)) throw new SiraError('invalid_json', { reason: `it is nested deeper than ${MOST_LEVELS} levels.` })
+  app.addHook('preValidation', (request, _reply, done) => {
+    done(isDeeperThan(request.body, MOST_LEVELS) ? new SiraError('invalid_json', { reason: `it is nested deeper than ${MOST_LEVELS} levels.` }) : undefined)
   })
 }

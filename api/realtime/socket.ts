@@ -2,9 +2,10 @@ import type { IncomingMessage, Server as HttpServer } from 'node:http'
 import type { Pool } from 'pg'
 import { Server, type ExtendedError } from 'socket.io'
 import type { Caller } from '../../lib/contracts/jobs.ts'
+import { clientAddress } from '../../lib/control/address-check.ts'
 import { SiraError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
-import { bearerKey, type Authenticate } from '../plugins/authentication.ts'
+import { checkAddress, keyOf, requireScope, type Authenticate } from '../plugins/authentication.ts'
 import type { JobFeed } from './job-feed.ts'
 import { createKeyWatch } from './key-watch.ts'
 import type { ClientMessages, ServerMessages } from './socket-messages.ts'
@@ -19,6 +20,8 @@ export interface SocketServer {
 interface Options {
   readonly feed: JobFeed
   readonly authenticate: Authenticate
+  /** Whose X-Forwarded-For is believed; absent = nobody's. */
+  readonly isTrustedProxy?: (address: string) => boolean
   readonly pool: Pool
   readonly log: Pick<Logger, 'warn' | 'error'>
 }
@@ -28,7 +31,7 @@ const MOST_CONNECTIONS = 10_000
 const MOST_MESSAGE_BYTES = 16_000
 
 /** Progress by Socket.IO: namespace /jobs, the key in the handshake as `auth: {key}` or Authorization header. */
-export function attachSocket (server: HttpServer, { feed, authenticate, pool, log }: Options): SocketServer {
+export function attachSocket (server: HttpServer, { feed, authenticate, isTrustedProxy = () => false, pool, log }: Options): SocketServer {
   let closing = false
   const io = new Server<ClientMessages, ServerMessages, Record<string, never>, { caller: Caller }>(server, {
     serveClient: false,
@@ -41,7 +44,7 @@ export function attachSocket (server: HttpServer, { feed, authenticate, pool, lo
   const keys = createKeyWatch(pool, log)
   const jobs = io.of('/jobs')
   jobs.use((socket, next) => {
-    identify(socket, authenticate).then(caller => {
+    identify(socket, { authenticate, isTrustedProxy }).then(caller => {
       socket.data.caller = caller
       next()
     }, (error: unknown) => {
@@ -70,11 +73,14 @@ export function attachSocket (server: HttpServer, { feed, authenticate, pool, lo
   }
 }
 
-async function identify (socket: JobSocket, authenticate: Authenticate): Promise<Caller> {
+async function identify (socket: JobSocket, { authenticate, isTrustedProxy }: Pick<Required<Options>, 'authenticate' | 'isTrustedProxy'>): Promise<Caller> {
   const given: unknown = socket.handshake.auth.key
-  const key = typeof given === 'string' ? given : bearerKey(socket.handshake.headers.authorization)
+  const key = typeof given === 'string' ? given : keyOf(socket.handshake.headers)
   const caller = key === null ? null : await authenticate(key)
   if (caller === null) throw new SiraError('invalid_api_key')
+  const { 'x-forwarded-for': forwardedFor } = socket.handshake.headers
+  checkAddress(caller, clientAddress(socket.handshake.address, String(forwardedFor ?? ''), isTrustedProxy))
+  requireScope({ caller }, 'batch')
   return caller
 }
 

@@ -22,7 +22,10 @@ async function health (app: FastifyInstance): Promise<void> {
   let draining = false
   app.decorate('startDraining', () => { draining = true })
   // closing waits for open connections: one that was busy when it began must not stay open idle afterwards
-  app.addHook('onSend', async (_request, reply) => { if (draining) reply.header('connection', 'close') })
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    if (draining) reply.header('connection', 'close')
+    done()
+  })
 
   app.get('/livez', { logLevel: 'warn', schema: { tags: ['Health'], summary: 'The process is alive', security: [], response: { 200: Type.Object({ alive: Type.Boolean() }) } } },
     async () => ({ alive: true }))

@@ -30,9 +30,14 @@ interface Options {
  * everything. The exit status is 0 only when `measure` resolved in time.
  */
 export async function runBench ({ inFlight, minutes, env = {} }: Options, measure: (bench: Bench) => Promise<string>): Promise<void> {
+  await runWith(async folder => await start(folder, inFlight, env), minutes, measure)
+}
+
+/** As `runBench`, over whatever `begin` starts. It gets a folder, removed at the end, in which stacks have their data in `data`. */
+export async function runWith<T> (begin: (folder: string) => Promise<{ bench: T, stop: () => Promise<void> }>, minutes: number, measure: (bench: T) => Promise<string>): Promise<void> {
   const load = await otherLoad()
   const folder = mkdtempSync(join(tmpdir(), 'sira-bench-'))
-  const starting = start(folder, inFlight, env)
+  const starting = begin(folder)
   try {
     const measuring = starting.then(async ({ bench }) => await measure(bench))
     console.log(await Promise.race([measuring, interrupted(minutes)]))
@@ -40,8 +45,10 @@ export async function runBench ({ inFlight, minutes, env = {} }: Options, measur
   } catch (error) {
     process.exitCode = 1
     console.error('Not measured:', error)
-    const log = join(folder, 'data', 'logs', 'worker.log')
-    if (existsSync(log)) console.error(`The end of the worker's log:\n${readFileSync(log, 'utf8').slice(-4000)}`)
+    for (const name of ['worker', 'api']) {
+      const log = join(folder, 'data', 'logs', `${name}.log`)
+      if (existsSync(log)) console.error(`The end of the ${name}'s log:\n${readFileSync(log, 'utf8').slice(-4000)}`)
+    }
   }
   await starting.then(async ({ stop }) => { await stop() }, () => {})
   rmSync(folder, { recursive: true, force: true })

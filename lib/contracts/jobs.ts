@@ -44,7 +44,14 @@ export interface Tenant { readonly organizationId: string, readonly projectId: s
 /** Who is calling: the result of authentication. */
 export interface Caller extends Tenant {
   readonly keyId: string
+  /** None = everything but administration (lib/contracts/scopes.ts). */
   readonly scopes: readonly string[]
+  /** Public model names the key may use; absent or null = all. */
+  readonly models?: readonly string[] | null
+  /** Addresses and CIDR ranges the key may be used from; absent or null = anywhere. */
+  readonly allowedIps?: readonly string[] | null
+  /** Seconds that answers are cached without being asked; absent or null = only when a request asks. */
+  readonly cacheTtlSeconds?: number | null
 }
 
 /**

@@ -22,7 +22,14 @@ export interface BatchPlan { readonly chunkCount: number, readonly openChunks: n
 export type ChunkOutcome = 'done' | 'paused' | 'handover' | StopReason
 export type StopReason = 'cancelled' | 'expired' | 'budget_exceeded'
 
-export const workflowNames = { batch: 'batchWorkflow' } as const
+export interface ResponseWorkflowInput {
+  readonly responseId: string
+  readonly organizationId: string
+  readonly projectId: string
+}
+
+export const workflowNames = { batch: 'batchWorkflow', response: 'responseWorkflow' } as const
 
 /** Workflow ids are functions of the resource, so a second start is impossible. */
 export function batchWorkflowId (batchId: string): string { return `batch:${batchId}` }
+export function responseWorkflowId (responseId: string): string { return `response:${responseId}` }

@@ -1,4 +1,5 @@
-import type { PinnedPrice, PriceBook, Usage } from '../contracts/prices.ts'
+import type { PinnedPrice, PriceBook, PriceSheet, Usage } from '../contracts/prices.ts'
+import { costOfUsage } from './cost.ts'
 
 /** pico-USD (1e-12 USD) per token by kind of token; null = unknown, which is never 0. */
 export interface TokenPrices {
@@ -12,6 +13,8 @@ export interface PricedModel {
   readonly provider: string
   readonly upstream: string
   readonly batchPrices: TokenPrices
+  /** All prices in a batch; absent when those three are all there are. */
+  readonly batchSheet?: PriceSheet
 }
 
 const decimal = /^(-?)(\d{0,30})(?:\.(\d{0,30}))?(?:e([+-]?\d{1,2}))?$/i
@@ -64,25 +67,16 @@ export function pinPrices (models: ReadonlyMap<string, PricedModel>, ids: Iterab
       upstream: model.upstream,
       input: input?.toString() ?? null,
       cachedInput: cachedInput?.toString() ?? null,
-      output: output?.toString() ?? null
+      output: output?.toString() ?? null,
+      ...model.batchSheet === undefined ? {} : { sheet: model.batchSheet }
     }])
   }
   // fromEntries defines own properties, so an id such as __proto__ is a key like any other
   return Object.fromEntries(book)
 }
 
-/**
- * pico-USD of one answer; null when a price it needs is unknown. Cached input is part of input and costs the input price
- * where no cached price is known; reasoning is part of output.
- */
+/** pico-USD of one answer at a pinned price; null when a price it needs is unknown. */
 export function costOf (usage: Usage, price: PinnedPrice): bigint | null {
-  const fresh = cost(usage.inputTokens - usage.cachedInputTokens, price.input)
-  const cached = cost(usage.cachedInputTokens, price.cachedInput ?? price.input)
-  const output = cost(usage.outputTokens, price.output)
-  return fresh === null || cached === null || output === null ? null : fresh + cached + output
-}
-
-function cost (tokens: number, price: string | null): bigint | null {
-  if (tokens === 0) return 0n
-  return price === null ? null : BigInt(tokens) * BigInt(price)
+  // without a sheet the pinned price itself is one, of three kinds
+  return costOfUsage(usage, price.sheet ?? price)
 }

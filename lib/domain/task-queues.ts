@@ -2,3 +2,6 @@
 export function chunkTaskQueue (taskQueue: string): string {
   return `${taskQueue}-chunks`
 }
+
+/** Calls of background responses: they wait for models, and must not take the places of what is quick. */
+export function responseTaskQueue (taskQueue: string): string { return `${taskQueue}-responses` }

@@ -18,6 +18,8 @@ const rateLimited: Kind = ['rate_limited', true, true]
 const quotaExceeded: Kind = ['quota_exceeded', false, false]
 const overloaded: Kind = ['overloaded', true, true]
 const serverError: Kind = ['server_error', true, false]
+const contextLength: Kind = ['context_length', false, false]
+const contentFilter: Kind = ['content_filter', false, false]
 
 const byStatus: Readonly<Record<number, Kind>> = {
   401: ['authentication', false, false],
@@ -50,7 +52,12 @@ const byName: Readonly<Record<string, Kind>> = {
   service_unavailable_error: overloaded,
   invalid_request_error: refused,
   invalid_prompt: refused,
+  context_length_exceeded: contextLength,
+  content_filter: contentFilter,
+  content_policy_violation: contentFilter,
   authentication_error: byStatus[401]!,
+  invalid_api_key: byStatus[401]!,
+  API_KEY_INVALID: byStatus[401]!,
   permission_error: byStatus[403]!,
   not_found_error: byStatus[404]!,
   model_not_found: byStatus[404]!,
@@ -74,7 +81,9 @@ function kindOf (answer: FailedAnswer): Kind {
     return status === null ? named ?? serverError : kindOf({ ...answer, statusCode: status })
   }
   if (statusCode < 400) return ['unexpected_status', false, false]
-  if (named === quotaExceeded && statusCode < 500) return quotaExceeded
+  if ((named === quotaExceeded || named === contextLength || named === contentFilter) && statusCode < 500) return named
+  // Gemini refuses a key with 400, others with 403
+  if (named !== undefined && named === byStatus[401] && statusCode < 404) return named
   if (named === overloaded && (statusCode === 429 || statusCode >= 500)) return overloaded
   return byStatus[statusCode] ?? (statusCode >= 500 ? serverError : refused)
 }

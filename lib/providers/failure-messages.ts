@@ -1,3 +1,4 @@
+import { ProviderFailure } from './types.ts'
 import type { FailureCode } from './types.ts'
 
 /** What the caller is told where the provider said nothing. No address, no system error: those are in the failure's cause. */
@@ -20,5 +21,12 @@ export const failureMessages: Readonly<Record<FailureCode, string>> = {
   answer_invalid: "The provider's answer is not valid.",
   answer_too_large: "The provider's answer is larger than allowed.",
   unexpected_status: 'The provider answered with an unexpected status.',
-  aborted: 'The call was aborted.'
+  aborted: 'The call was aborted.',
+  content_filter: 'The provider refused the content.',
+  context_length: 'The request is longer than the model can take.'
+}
+
+/** A failure that the provider did not tell of. */
+export function ownFailure (code: FailureCode, retryable: boolean, more: { cause?: unknown, statusCode?: number, requestId?: string | null } = {}): ProviderFailure {
+  return new ProviderFailure(failureMessages[code], { class: { code, retryable, throttled: false, retryAfter: null }, ...more })
 }

@@ -10,8 +10,13 @@ import type { SlotSource } from './slot-source.ts'
 /** The limiter of one process over the slots it is given. Every step is O(1) in the number of waiting calls. */
 export function createLimiter ({ catalog, slots }: { catalog: Catalog, slots: SlotSource }): Limiter {
   const states = new Map<string, ProviderState>()
-  for (const { name, requestsPerMinute, tokensPerMinute } of catalog.providers.values()) {
-    states.set(name, {
+  /** Made when first asked for: providers come while the process runs. */
+  const stateOf = (name: string): ProviderState | undefined => {
+    const known = states.get(name)
+    const config = catalog.providers.get(name)
+    if (known !== undefined || config === undefined) return known
+    const { requestsPerMinute, tokensPerMinute } = config
+    const state: ProviderState = {
       name,
       turns: createTurns(),
       requests: requestsPerMinute === null ? null : createRateBucket(requestsPerMinute),
@@ -20,8 +25,11 @@ export function createLimiter ({ catalog, slots }: { catalog: Catalog, slots: Sl
       slots: 0,
       peak: 0,
       timer: null
-    })
+    }
+    states.set(name, state)
+    return state
   }
+  for (const name of catalog.providers.keys()) stateOf(name)
   const batches = new Map<string, BatchState>()
   let closed = false
 
@@ -119,7 +127,7 @@ export function createLimiter ({ catalog, slots }: { catalog: Catalog, slots: Sl
   return {
     acquire (provider, owner, tokens, signal) {
       return new Promise((resolve, reject) => {
-        const state = states.get(provider)
+        const state = stateOf(provider)
         if (closed || state === undefined) {
           reject(new Error(closed ? 'The limiter is closed' : `No provider ${provider} in the catalog`))
           return

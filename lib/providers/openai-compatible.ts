@@ -1,79 +1,57 @@
-import { Pool } from 'undici'
-import { batchEndpoints } from '../contracts/batch-input.ts'
 import type { ProviderConfig } from './catalog-types.ts'
-import { classifyAnswer } from './classify-failure.ts'
-import { failureMessages } from './failure-messages.ts'
-import { post } from './http-call.ts'
+import { changeFailure } from './change-failure.ts'
+import { ownFailure } from './failure-messages.ts'
+import { asksUsage, withStreamUsage } from './forward-body.ts'
+import { readRequestId } from './http-call.ts'
 import type { HttpAnswer } from './http-call.ts'
-import { scrub } from './scrub.ts'
+import { parseObject } from './json-object.ts'
+import { createChatReader } from './openai/chat-stream.ts'
+import { createPaths } from './openai/paths.ts'
+import { errorInside, isError, readError } from './openai/read-error.ts'
+import { createResponsesReader } from './openai/responses-stream.ts'
+import type { StreamReader } from './openai/stream-reader.ts'
 import { ProviderFailure } from './types.ts'
-import type { FailureClass, Provider, ProviderAnswer } from './types.ts'
+import type { Provider, ProviderAnswer, ProviderStreamRequest, StreamOutcome } from './types.ts'
+import { createUpstream } from './upstream.ts'
+import type { Upstream } from './upstream.ts'
 import { readUsage } from './usage.ts'
+import { vendors } from './vendors.ts'
 
-const connectTimeout = 10_000
-/** ms; many Python servers close idle connections after 5 s without saying so. A Keep-Alive header of the server wins. */
-const keepAlive = 4_000
-const longestKeepAlive = 60_000
-
-/** A server that speaks OpenAI's HTTP API. Connections are opened as they are needed, at most one per allowed call. */
+/** A server that speaks OpenAI's HTTP API. */
 export function createOpenAICompatible (provider: ProviderConfig): Provider {
-  const base = new URL(provider.baseUrl)
-  const prefix = base.pathname.replace(/\/+$/, '')
-  const paths = Object.fromEntries(batchEndpoints.map(endpoint => [endpoint, prefix + endpoint.slice('/v1'.length)]))
-  const pool = new Pool(base.origin, {
-    connections: provider.maxConcurrency,
-    pipelining: 1,
-    connect: { timeout: connectTimeout },
-    keepAliveTimeout: keepAlive,
-    keepAliveMaxTimeout: longestKeepAlive,
-    // every call has a total deadline, which these would only repeat
-    headersTimeout: 0,
-    bodyTimeout: 0
-  })
-  const headers = ['content-type', 'application/json', 'accept', 'application/json', 'user-agent', 'sira']
-  if (provider.apiKey !== null) headers.push('authorization', `Bearer ${provider.apiKey}`)
-  headers.push('x-client-request-id')
+  const vendor = vendors[provider.kind]
+  const upstream = createUpstream(provider, readError)
+  const pathOf = createPaths(provider, upstream.prefix)
 
   return {
     name: provider.name,
-    async call ({ endpoint, body, clientRequestId, signal, timeout, maxAnswerBytes }) {
-      const path = paths[endpoint]!
-      const answer = await post(pool, { path, headers: [...headers, clientRequestId], body, timeout, maxAnswerBytes, signal })
-      return readAnswer(answer, provider.apiKey)
+    endpoints: new Set(vendor.endpoints),
+    async call (request) {
+      const { body, wire, clientRequestId, signal, timeout, maxAnswerBytes } = request
+      return readAnswer(upstream, await upstream.post({ path: pathOf(request), body: wire ?? body, clientRequestId, signal, timeout, maxAnswerBytes }))
     },
-    /** Calls in flight are aborted: drain before. */
-    close: () => pool.destroy()
+    async stream (request) {
+      const { endpoint, clientRequestId, signal, timeout, maxAnswerBytes, idleTimeout, sink } = request
+      const parsed = endpoint === '/v1/responses' ? null : request.parsed ?? parseObject(String(request.body))
+      const reader = parsed === null
+        ? createResponsesReader(upstream, sink)
+        : createChatReader(upstream, sink, asksUsage(parsed))
+      const body = request.wire ?? (parsed === null ? request.body : streamBody(request, parsed, vendor.streamOptions))
+      return await readStream(upstream, reader, upstream.stream({
+        path: pathOf(request), body, clientRequestId, signal, timeout, maxAnswerBytes, idleTimeout, accept: reader.accept
+      }))
+    },
+    close: upstream.close
   }
 }
 
-function readAnswer (answer: HttpAnswer, apiKey: string | null): ProviderAnswer {
+function readAnswer (upstream: Upstream, answer: HttpAnswer): ProviderAnswer {
   const { statusCode, text } = answer
   const parsed = parseObject(text)
-  if (statusCode >= 300 || (parsed !== null && holdsError(parsed.error))) throw refusal(answer, parsed, apiKey)
-  const requestId = readRequestId(answer)
-  if (parsed === null) {
-    const invalid: FailureClass = { code: 'answer_invalid', retryable: true, throttled: false, retryAfter: null }
-    throw new ProviderFailure(failureMessages.answer_invalid, { class: invalid, statusCode, requestId })
-  }
-  return { statusCode, requestId, body: onOneLine(text), usage: readUsage(parsed.usage) }
-}
-
-function parseObject (text: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(text)
-    return isObject(value) && !Array.isArray(value) ? value : null
-  } catch {
-    return null
-  }
-}
-
-function isObject (value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
-}
-
-/** Responses carry `error: null` when all is well. */
-function holdsError (error: unknown): boolean {
-  return isObject(error) || (typeof error === 'string' && error !== '')
+  const requestId = readRequestId(answer.headers)
+  if (parsed === null) throw ownFailure('answer_invalid', true, { statusCode, requestId })
+  if (isError(parsed)) throw errorInside(upstream, parsed, answer)
+  return { statusCode, requestId, body: onOneLine(text), usage: readUsage(parsed.usage, parsed.service_tier) }
 }
 
 /** JSON has raw line breaks only between tokens, so they can go without touching a value (a number's digits, say). */
@@ -81,43 +59,26 @@ function onOneLine (text: string): string {
   return text.includes('\n') || text.includes('\r') ? text.replace(/[\r\n][ \t\r\n]*/g, ' ').trim() : text
 }
 
-const maxMessage = 2000
-const maxErrorBody = 64 * 1024
-
-function refusal (answer: HttpAnswer, parsed: Record<string, unknown> | null, apiKey: string | null): ProviderFailure {
-  const { statusCode, headers, text } = answer
-  const error = isObject(parsed?.error) ? parsed.error : null
-  const errorCode = typeof error?.code === 'string' || typeof error?.code === 'number' ? error.code : null
-  const failed = classifyAnswer({
-    statusCode,
-    retryAfter: header(headers['retry-after']),
-    retryAfterMs: header(headers['retry-after-ms']),
-    shouldRetry: header(headers['x-should-retry']),
-    errorCode,
-    errorType: typeof error?.type === 'string' ? error.type : null
-  }, Date.now())
-  const said = error?.message ?? parsed?.error ?? parsed?.message ?? (parsed === null && !text.trimStart().startsWith('<') ? text : '')
-  // written anew, so that no escape sequence hides a key from the scrubbing
-  const body = parsed === null ? null : scrub(JSON.stringify(parsed), apiKey)
-  return new ProviderFailure(readable(said, apiKey) || `${failureMessages[failed.code]} (status ${statusCode})`, {
-    class: failed,
-    statusCode,
-    requestId: readRequestId(answer),
-    body: body !== null && Buffer.byteLength(body) <= maxErrorBody ? body : null
-  })
+/** Usage is always asked for, as it is billed; a vendor that refuses the field tells it unasked. */
+function streamBody ({ body }: ProviderStreamRequest, parsed: Readonly<Record<string, unknown>>, streamOptions: boolean): string | Buffer {
+  if (streamOptions) return withStreamUsage(String(body), parsed)
+  if (parsed.stream_options === undefined) return body
+  const { stream_options: _, ...rest } = parsed
+  return JSON.stringify(rest)
 }
 
-/** Text that may be shown and stored: no control characters (Postgres takes no NUL), no keys, not too long. */
-function readable (said: unknown, apiKey: string | null): string {
-  if (typeof said !== 'string') return ''
-  // eslint-disable-next-line no-control-regex
-  return scrub(said.replace(/[\u0000-\u001f\u007f]+/g, ' '), apiKey).trim().slice(0, maxMessage)
-}
-
-function readRequestId (answer: HttpAnswer): string | null {
-  return header(answer.headers['x-request-id'])?.slice(0, 256) ?? null
-}
-
-function header (value: string | string[] | undefined): string | null {
-  return (Array.isArray(value) ? value[0] : value) ?? null
+async function readStream (upstream: Upstream, reader: StreamReader, call: Promise<HttpAnswer>): Promise<StreamOutcome> {
+  try {
+    const answer = await call
+    const requestId = readRequestId(answer.headers)
+    if (reader.isDone()) return { requestId, ...reader.outcome() }
+    if (answer.text === '') throw ownFailure('answer_cut', true, { requestId })
+    const parsed = parseObject(answer.text)
+    if (parsed !== null && isError(parsed)) throw errorInside(upstream, parsed, answer)
+    // an answer, but no stream
+    throw ownFailure('answer_invalid', true, { statusCode: answer.statusCode, requestId })
+  } catch (error) {
+    const { usage } = reader.outcome()
+    throw error instanceof ProviderFailure && usage !== null ? changeFailure(error, { partialUsage: usage }) : error
+  }
 }

@@ -1,12 +1,13 @@
 /** What looks like a credential, whoever it belongs to. No quote or backslash matches, so JSON text stays JSON. */
-const credentials = /\bsk-[\w*.-]{8,}|\bsira_[\w*.-]{4,}|\bBearer\s+[^\s"'\\,;<>]+/gi
+const lookalikes = /\bsk-[\w*.-]{8,}|\bsira_[\w*.-]{4,}|\bAIza[\w*-]{20,}|\bBearer\s+[^\s"'\\,;<>]+/gi
 const redacted = '[redacted]'
 
-/** Removes the account's key, as it is and as JSON writes it, and everything that looks like a key. */
-export function scrub (text: string, apiKey: string | null): string {
-  // a key of a few characters, as local servers have, is no secret and would blank out words
-  const known = apiKey !== null && apiKey.length >= 8
-    ? text.replaceAll(apiKey, redacted).replaceAll(JSON.stringify(apiKey).slice(1, -1), redacted)
-    : text
-  return known.replace(credentials, redacted)
+/** Removes the account's secrets, as they are and as JSON writes them, and everything that looks like a key. */
+export function scrub (text: string, secrets: readonly string[]): string {
+  let known = text
+  for (const secret of secrets) {
+    // a key of a few characters, as local servers have, is no secret and would blank out words
+    if (secret.length >= 8) known = known.replaceAll(secret, redacted).replaceAll(JSON.stringify(secret).slice(1, -1), redacted)
+  }
+  return known.replace(lookalikes, redacted)
 }

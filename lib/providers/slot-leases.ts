@@ -11,7 +11,7 @@ const shortest = 20
 
 interface Lease {
   readonly provider: string
-  readonly limit: number
+  limit: number
   /** Calls that may be in flight now; never above what the store holds for this worker. */
   usable: number
   /** Of the rates, 0 to 1. */
@@ -36,20 +36,25 @@ interface Lease {
 export function createSlotLeases ({ pool, workerId, limits, warn }: {
   pool: Pool
   workerId: string
-  /** Provider name → most calls in flight over all workers. */
-  limits: ReadonlyMap<string, number>
+  /** Provider name → most calls in flight over all workers; asked again with each refresh, because providers change. */
+  limits: { get: (provider: string) => number | undefined }
   warn: (message: string, error: unknown) => void
 }): SlotSource {
   let consumer: SlotConsumer | null = null
   let closed = false
   const leases = new Map<string, Lease>()
-  for (const [provider, limit] of limits) {
-    leases.set(provider, {
-      provider, limit, usable: 0, share: 0, satisfied: true, running: null, startedAt: -Infinity, woken: false, timer: null, failing: false
-    })
+  const leaseOf = (provider: string): Lease => {
+    let lease = leases.get(provider)
+    if (lease === undefined) {
+      lease = { provider, limit: limits.get(provider) ?? 0, usable: 0, share: 0, satisfied: true, running: null, startedAt: -Infinity, woken: false, timer: null, failing: false }
+      leases.set(provider, lease)
+    }
+    return lease
   }
 
   async function refresh (lease: Lease): Promise<void> {
+    // of a provider that is gone, what waits for it is still let go
+    lease.limit = limits.get(lease.provider) ?? lease.limit
     const { provider, limit } = lease
     const demand = consumer!.demand(provider)
     const wanted = Math.min(demand.wanted, limit)
@@ -96,7 +101,7 @@ export function createSlotLeases ({ pool, workerId, limits, warn }: {
   return {
     start (given) { consumer = given },
     wake (provider) {
-      const lease = leases.get(provider)!
+      const lease = leaseOf(provider)
       if (lease.woken || lease.usable >= lease.limit) return
       if (lease.running !== null) lease.woken = true
       else if (lease.timer === null || (lease.satisfied && !lease.failing)) {

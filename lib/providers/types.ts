@@ -1,11 +1,21 @@
 import type { BatchEndpoint } from '../contracts/batch-input.ts'
 import type { Usage } from '../contracts/prices.ts'
 
-/** One unary call to a provider: JSON in, JSON out. */
+/** A wire format, named by the path that speaks it: OpenAI's, and Anthropic's messages. */
+export type Endpoint = BatchEndpoint | '/v1/messages'
+
+/** One call to a provider: JSON in, JSON out. */
 export interface ProviderRequest {
-  readonly endpoint: BatchEndpoint
+  readonly endpoint: Endpoint
   /** The request body as JSON text or bytes, with the model's upstream name already in it. */
   readonly body: string | Buffer
+  /** The same body parsed, where the caller has it, so that an adapter that translates need not parse it again. */
+  readonly parsed?: Readonly<Record<string, unknown>>
+  /**
+   * The body in the provider's own words already, for a large one that was translated off the event loop. It is sent as it is;
+   * `parsed` then has stand-ins for its bulk and `body` is empty.
+   */
+  readonly wire?: Buffer
   /** Sent as X-Client-Request-Id; the simulator's log shows it. At most 512 ASCII characters. */
   readonly clientRequestId: string
   /** Aborts the call; the promise then rejects with a ProviderFailure of code `aborted`. */
@@ -27,17 +37,53 @@ export interface ProviderAnswer {
   readonly usage: Usage | null
 }
 
+/** One event of a stream: the text after `event:` (null = none, as in chat) and after `data:` (JSON, one line). */
+export interface StreamEvent {
+  readonly name: string | null
+  readonly data: string
+}
+
+export interface ProviderStreamRequest extends ProviderRequest {
+  /** ms without a byte, after the first, before the stream is given up as a `timeout`. */
+  readonly idleTimeout: number
+  readonly sink: StreamSink
+}
+
+/**
+ * Where a stream goes, event by event in the dialect of the endpoint, without the terminal `[DONE]`, and for chat and
+ * completions without the chunk that only carries usage: that is in the outcome. Events that arrive together come together.
+ */
+export interface StreamSink {
+  /** false = stop reading until `resume` is called: the reader is slower than the provider. */
+  events: (events: readonly StreamEvent[], resume: () => void) => boolean
+}
+
+/** A stream that came to its protocol's end; any other end rejects. */
+export interface StreamOutcome {
+  readonly requestId: string | null
+  readonly usage: Usage | null
+  /** The chunk with usage (`choices: []`) as JSON text, for a client that asked for it; null for dialects that have none. */
+  readonly usageEvent: string | null
+}
+
 /** A provider account. Resolves with the answer or rejects with a ProviderFailure; never retries by itself. */
 export interface Provider {
   readonly name: string
+  /** The wire formats it takes, natively or by translation in its adapter. */
+  readonly endpoints: ReadonlySet<Endpoint>
   call: (request: ProviderRequest) => Promise<ProviderAnswer>
+  /**
+   * The body says `stream: true`; the adapter asks for usage whether it does or not. Rejects with a ProviderFailure also after
+   * events have gone to the sink; its partialUsage is then what the provider had told by then.
+   */
+  stream: (request: ProviderStreamRequest) => Promise<StreamOutcome>
   close: () => Promise<void>
 }
 
 export const failureCodes = [
   'invalid_request', 'authentication', 'permission', 'not_found', 'request_timeout', 'conflict', 'unprocessable',
   'rate_limited', 'quota_exceeded', 'server_error', 'overloaded', 'connection_reset', 'connection_failed', 'timeout',
-  'answer_cut', 'answer_invalid', 'answer_too_large', 'unexpected_status', 'aborted'
+  'answer_cut', 'answer_invalid', 'answer_too_large', 'unexpected_status', 'aborted', 'content_filter', 'context_length'
 ] as const
 export type FailureCode = typeof failureCodes[number]
 
@@ -58,13 +104,16 @@ export class ProviderFailure extends Error {
   readonly requestId: string | null
   /** The provider's error body as JSON text on one line, bounded and scrubbed; null when there was none. */
   readonly body: string | null
+  /** Of a stream that was cut: what the provider had told of its usage. */
+  readonly partialUsage: Usage | null
 
-  constructor (message: string, failure: { class: FailureClass, statusCode?: number | null, requestId?: string | null, body?: string | null, cause?: unknown }) {
+  constructor (message: string, failure: { class: FailureClass, statusCode?: number | null, requestId?: string | null, body?: string | null, partialUsage?: Usage | null, cause?: unknown }) {
     super(message, failure.cause === undefined ? undefined : { cause: failure.cause })
     this.name = 'ProviderFailure'
     this.class = failure.class
     this.statusCode = failure.statusCode ?? null
     this.requestId = failure.requestId ?? null
     this.body = failure.body ?? null
+    this.partialUsage = failure.partialUsage ?? null
   }
 }

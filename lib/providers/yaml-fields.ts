@@ -1,5 +1,6 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
-import type { Document, Node } from 'yaml'
+import { Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
+import type { Node } from 'yaml'
+import { SiraError } from '../errors.ts'
 
 /** A value of a YAML file with its place, so that a fault can name the line. Faults are collected, never thrown. */
 export interface Field {
@@ -16,7 +17,7 @@ interface YamlFile {
   readonly faults: Fault[]
 }
 
-interface Fault { readonly line: number, readonly text: string }
+interface Fault { readonly line: number, readonly path: string, readonly text: string }
 
 /** Parses one YAML document. null when it is malformed or empty; the faults say why. */
 export function openYaml (name: string, text: string): { root: Field | null, faults: () => string[] } {
@@ -24,11 +25,27 @@ export function openYaml (name: string, text: string): { root: Field | null, fau
   const document = parseDocument(text, { lineCounter: lines, strict: true, uniqueKeys: true, prettyErrors: false, logLevel: 'silent' })
   const file: YamlFile = { name, document, lines, faults: [] }
   for (const error of [...document.errors, ...document.warnings]) {
-    file.faults.push({ line: lines.linePos(error.pos[0]).line, text: error.message })
+    file.faults.push({ line: lines.linePos(error.pos[0]).line, path: '', text: error.message })
   }
-  if (file.faults.length === 0 && document.contents === null) file.faults.push({ line: 1, text: 'the file is empty' })
+  if (file.faults.length === 0 && document.contents === null) file.faults.push({ line: 1, path: '', text: 'the file is empty' })
   const root = file.faults.length === 0 && document.contents ? { file, path: '', node: resolve(document, document.contents) } : null
-  return { root, faults: () => file.faults.toSorted((a, b) => a.line - b.line).map(fault => `${name}:${fault.line}: ${fault.text}`) }
+  return { root, faults: () => file.faults.toSorted((a, b) => a.line - b.line).map(({ line, path, text }) => `${name}:${line}: ${path === '' ? text : `${path}: ${text}`}`) }
+}
+
+/**
+ * Reads a plain JSON value with the readers of this file, so that a request body and the configuration file are under one
+ * rule. A member that is null counts as absent. `param` is the value's name in the request. Throws SiraError
+ * `invalid_parameter` with the path of the first fault.
+ */
+export function readJson <T> (value: unknown, param: string, read: (field: Field) => T): T {
+  const document = new Document(value, (_key, member: unknown) => member === null ? undefined : member, { aliasDuplicateObjects: false })
+  const file: YamlFile = { name: '', document, lines: new LineCounter(), faults: [] }
+  // undefined is no document
+  const node = document.contents ?? document.createNode(null)
+  const result = read({ file, path: param, node })
+  const first = file.faults[0]
+  if (first !== undefined) throw new SiraError('invalid_parameter', { param: first.path, reason: first.text })
+  return result
 }
 
 export function lineOf (field: Field): number {
@@ -36,7 +53,7 @@ export function lineOf (field: Field): number {
 }
 
 export function fault (field: Field, text: string): undefined {
-  field.file.faults.push({ line: lineOf(field), text: field.path === '' ? text : `${field.path}: ${text}` })
+  field.file.faults.push({ line: lineOf(field), path: field.path, text })
 }
 
 /** The fields of a mapping; undefined when it is none. Keys that are not listed and missing required ones are faults. */
@@ -85,11 +102,28 @@ export function readInteger (field: Field | undefined, least: number, most: numb
   return fault(field, `a whole number from ${least} to ${most} is needed`)
 }
 
+export function readBoolean (field: Field | undefined): boolean | undefined {
+  if (!field) return undefined
+  const value = isScalar(field.node) ? field.node.value : undefined
+  return typeof value === 'boolean' ? value : fault(field, 'true or false is needed')
+}
+
+/** One of a closed list of words. */
+export function readWord <Word extends string> (field: Field | undefined, words: readonly Word[]): Word | undefined {
+  return readText(field, text => (words as readonly string[]).includes(text), words.join(' or ')) as Word | undefined
+}
+
+/** The entry itself, or the entries of a list. */
+export function readOneOrMore (field: Field | undefined): Field[] | undefined {
+  return field && isSeq(field.node) ? readList(field) : field && [field]
+}
+
 /** A number as it is written, so that it can be read exactly: `0.1` and `"0.1"` are the same. */
 export function readNumeral (field: Field): string | undefined {
   if (!isScalar(field.node)) return undefined
   const { value, source } = field.node
-  if (typeof value === 'number') return source
+  // JSON has been parsed already; its shortest decimal is what was written, up to 15 digits
+  if (typeof value === 'number') return source ?? String(value)
   return typeof value === 'string' ? value : undefined
 }
 

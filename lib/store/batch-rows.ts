@@ -34,6 +34,7 @@ export interface SaveOutcome {
  * - `open` locks the job row first. Results of a batch that is already finalising are refused: its files are being written.
  * - the first writer of a line wins; a second attempt's result for it is dropped, and with it its settlement and counts,
  *   because everything below reads `saved`, the lines this statement really inserted.
+ * - budgets are charged with the same lines, and only where the organization has any: that is one look at a small table.
  * - the rate is smoothed over about 3 s: once a second the last interval's rows/s is blended in.
  */
 const saveStatement = `
@@ -55,6 +56,10 @@ WITH open AS (
   SELECT open.id, line, organization_id, project_id, api_key_id, provider, model,
     input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost
   FROM input JOIN saved USING (line), open WHERE provider IS NOT NULL
+), charged AS (
+  SELECT charge_budgets($18, ARRAY[organization_id], ARRAY[project_id], ARRAY[api_key_id], ARRAY[now()], ARRAY[total]) AS budgets
+  FROM open, (SELECT sum(cost) AS total FROM input JOIN saved USING (line)) AS paid
+  WHERE total > 0 AND EXISTS (SELECT FROM budget WHERE budget.organization_id = open.organization_id)
 ), sums AS (
   SELECT count(*) FILTER (WHERE state = 'ok')::int AS ok, count(*) FILTER (WHERE state <> 'ok')::int AS bad,
     coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(cached_input_tokens), 0) AS cached_input_tokens,
@@ -79,14 +84,17 @@ UPDATE job SET
     ELSE rate * 0.7 + 0.3 * (succeeded + failed + sums.ok + sums.bad - rate_done) / extract(epoch FROM clock_timestamp() - rate_at) END,
   rate_done = CASE WHEN rate_at IS NULL OR clock_timestamp() - rate_at >= interval '1 second' THEN succeeded + failed + sums.ok + sums.bad ELSE rate_done END,
   rate_at = CASE WHEN rate_at IS NULL OR clock_timestamp() - rate_at >= interval '1 second' THEN clock_timestamp() ELSE rate_at END
-FROM sums, open
+FROM sums, open, (SELECT max(budgets) AS budgets FROM charged) AS charges
 WHERE job.id = open.id
-RETURNING job.state, job.seq, job.cancel_requested_at IS NOT NULL AS cancel_requested, job.cost`
+RETURNING job.state, job.seq, job.cancel_requested_at IS NOT NULL AS cancel_requested, job.cost, charges.budgets`
 
 interface SaveRow { state: JobState, seq: number, cancel_requested: boolean, cost: string }
 
-/** Persists results of one batch. Idempotent, so it may be repeated after an outage. */
-export async function saveResults (database: Queryable, batchId: string, results: readonly RowResult[]): Promise<SaveOutcome | null> {
+/**
+ * Persists results of one batch. Idempotent, so it may be repeated after an outage. `processId` is the process whose leases of
+ * budgets the money was reserved from.
+ */
+export async function saveResults (database: Queryable, batchId: string, results: readonly RowResult[], processId: string | null = null): Promise<SaveOutcome | null> {
   const usage = (read: (usage: Usage) => number): Array<number | null> => results.map(result => result.settlement === null ? null : read(result.settlement.usage))
   const { rows } = await database.query<SaveRow>(saveStatement, [
     batchId,
@@ -106,7 +114,8 @@ export async function saveResults (database: Queryable, batchId: string, results
     usage(usage => usage.cachedInputTokens),
     usage(usage => usage.outputTokens),
     usage(usage => usage.reasoningTokens),
-    results.map(result => result.settlement?.cost?.toString() ?? null)
+    results.map(result => result.settlement?.cost?.toString() ?? null),
+    processId
   ])
   const row = rows[0]
   return row === undefined ? null : { state: row.state, seq: row.seq, cancelRequested: row.cancel_requested, cost: BigInt(row.cost) }

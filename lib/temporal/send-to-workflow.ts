@@ -1,6 +1,6 @@
 import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client'
 import { TypedSearchAttributes } from '@temporalio/common'
-import { batchWorkflowId } from '../contracts/workflows.ts'
+import { batchWorkflowId, responseWorkflowId, workflowNames } from '../contracts/workflows.ts'
 import type { Queryable } from '../store/database.ts'
 import { removeOutbox, type OutboxEntry } from '../store/outbox.ts'
 import { searchAttributes } from './search-attributes.ts'
@@ -14,16 +14,17 @@ import { searchAttributes } from './search-attributes.ts'
 export async function sendToWorkflow (
   client: Client, database: Queryable, taskQueue: string, entry: OutboxEntry, { deadline = 2_000, again = false }: { deadline?: number, again?: boolean } = {}
 ): Promise<void> {
+  const isResponse = entry.workflow === workflowNames.response
   const options = {
     taskQueue,
     // a worker that dies within a workflow task, which takes milliseconds, stalls its batch this long
     workflowTaskTimeout: '5s',
-    workflowId: batchWorkflowId(entry.resourceId),
+    workflowId: isResponse ? responseWorkflowId(entry.resourceId) : batchWorkflowId(entry.resourceId),
     args: [entry.input],
     workflowIdReusePolicy: again ? 'ALLOW_DUPLICATE' as const : 'REJECT_DUPLICATE' as const,
     typedSearchAttributes: new TypedSearchAttributes([
       { key: searchAttributes.organization, value: entry.input.organizationId },
-      { key: searchAttributes.kind, value: 'batch' },
+      { key: searchAttributes.kind, value: isResponse ? 'response' : 'batch' },
       { key: searchAttributes.state, value: 'queued' },
       { key: searchAttributes.job, value: entry.resourceId }
     ])

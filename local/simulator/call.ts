@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { performance } from 'node:perf_hooks'
 import type { CallLog } from './log.ts'
 import { hashAuthorization } from './authorization.ts'
@@ -40,7 +40,7 @@ export function openCall (state: State, request: IncomingMessage, response: Serv
     method: request.method!,
     path,
     clientRequestId: typeof header === 'string' ? header : null,
-    authorization: hashAuthorization(request.headers.authorization),
+    authorization: hashAuthorization(credentialOf(request.headers)),
     inFlight: state.inFlight
   })
   let ended = false
@@ -86,6 +86,12 @@ function endCall (state: State, call: Call): void {
   if (state.appendToFile === null) return
   const entry = call.log.read(call.sequence)
   if (entry !== null) state.appendToFile(JSON.stringify(entry) + '\n')
+}
+
+/** Where the dialects carry a key. */
+function credentialOf (headers: IncomingHttpHeaders): string | undefined {
+  const key = headers.authorization ?? headers['x-api-key'] ?? headers['x-goog-api-key']
+  return Array.isArray(key) ? key[0] : key
 }
 
 /** Runs `then` after so many ms, unless the client goes away before; at once for 0. */

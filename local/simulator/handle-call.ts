@@ -11,6 +11,8 @@ import { drawnFault, isStatusKind, markedFault } from './faults.ts'
 import type { Fault } from './faults.ts'
 import { statusFaultAnswer } from './fault-status.ts'
 import { drawLatency } from './latency.ts'
+import { readTarget } from './gemini/target.ts'
+import type { Target } from './gemini/target.ts'
 import { readMarkers } from './markers.ts'
 import type { Markers } from './markers.ts'
 import { modelObject, models } from './models.ts'
@@ -25,25 +27,26 @@ export function handleCall (state: State, request: IncomingMessage, response: Se
   const call = openCall(state, request, response, path)
   readBody(request, body => {
     if (body === null) return refuse(call, errorAnswer({ status: 413, message: 'The body is larger than 64 MiB.', code: 'payload_too_large' }))
-    const answerer = endpoints.get(path)
+    const target = readTarget(path)
+    const answerer = endpoints.get(target.endpoint)
     if (answerer === undefined) return handleModels(call)
     if (request.method !== 'POST') return refuse(call, errorAnswer({ status: 405, message: `Not allowed to ${request.method} on ${path}.` }))
-    handleGeneration(state, call, answerer, body)
+    handleGeneration(state, call, answerer, target, body)
   })
 }
 
-function handleGeneration (state: State, call: Call, answerer: Answerer, bytes: Buffer): void {
+function handleGeneration (state: State, call: Call, answerer: Answerer, target: Target, bytes: Buffer): void {
   const digest = digestBytes(bytes)
   const body = parseObject(bytes)
   if (body === null) {
     call.log.describe(call.sequence, null, false, digest)
     return refuse(call, errorAnswer({ status: 400, message: 'We could not parse the JSON body of your request.' }))
   }
-  const streaming = body['stream'] === true
-  const name = typeof body['model'] === 'string' ? body['model'] : null
+  const streaming = target.stream ?? body['stream'] === true
+  const name = target.model ?? (typeof body['model'] === 'string' ? body['model'] : null)
   call.log.describe(call.sequence, name, streaming, digest)
   const model = name === null ? undefined : models.get(name)
-  if (model === undefined || !model.endpoints.includes(call.path as Endpoint)) return refuse(call, wrongModel(name, model, call.path))
+  if (model === undefined || !model.endpoints.includes(target.endpoint as Endpoint)) return refuse(call, wrongModel(name, model, call.path))
 
   let markers: Markers
   try {
@@ -52,12 +55,18 @@ function handleGeneration (state: State, call: Call, answerer: Answerer, bytes: 
     return refuse(call, errorAnswer({ status: 400, message: (error as Error).message, code: 'invalid_marker' }))
   }
 
+  if (markers.safety !== null && target.endpoint !== 'generateContent') return refuse(call, filtered(call.path, markers))
+
   const context: AnswerContext = {
     id: call.requestId.slice('req_sim_'.length),
     created: Math.floor(Date.now() / 1000),
     seed: state.settings.seed,
     digest,
-    model
+    model,
+    headers: call.request.headers,
+    toolCalls: markers.toolCalls,
+    safety: markers.safety,
+    stream: streaming
   }
   const answer = answerer(body, context)
   if (answer.kind === 'refusal') return refuse(call, answer.error)
@@ -77,7 +86,7 @@ function handleGeneration (state: State, call: Call, answerer: Answerer, bytes: 
   }
   call.outcome = fault.kind
   if (fault.kind !== 'oversize' || answer.kind === 'whole') return sendFault(state, call, markers, model, fault, answer, digest)
-  const whole = answerer({ ...body, stream: false }, context)
+  const whole = answerer({ ...body, stream: false }, { ...context, stream: false })
   if (whole.kind !== 'refusal') sendFault(state, call, markers, model, fault, whole, digest)
 }
 
@@ -128,6 +137,14 @@ function handleModels (call: Call): void {
     return sendJson(call, JSON.stringify(modelObject(model)))
   }
   refuse(call, errorAnswer({ status: 404, message: `Unknown request URL: ${request.method} ${path}.`, code: 'unknown_url' }))
+}
+
+/** As Azure refuses a prompt; the others know no such answer. */
+function filtered (path: string, { safety }: Markers): ErrorAnswer {
+  if (safety === 'prompt' && path.startsWith('/v1/')) {
+    return errorAnswer({ status: 400, message: "The prompt triggered the provider's content management policy.", param: 'prompt', code: 'content_filter' })
+  }
+  return errorAnswer({ status: 400, message: `Unknown marker: safety, at ${path}`, code: 'invalid_marker' })
 }
 
 function wrongModel (name: string | null, model: Model | undefined, path: string): ErrorAnswer {

@@ -1,6 +1,7 @@
 import type { LatencySpec } from './latency.ts'
 
-export type Endpoint = '/v1/chat/completions' | '/v1/completions' | '/v1/responses' | '/v1/embeddings' | '/v1/moderations'
+export type Endpoint = '/v1/chat/completions' | '/v1/completions' | '/v1/responses' | '/v1/embeddings' | '/v1/moderations' | '/anthropic/v1/messages' |
+  'generateContent' | 'batchEmbedContents'
 
 export interface Model {
   readonly id: string
@@ -30,7 +31,10 @@ const list: readonly Model[] = [
   },
   { ...defaults, id: 'sim-embed', endpoints: ['/v1/embeddings'], latency: { kind: 'uniform', min: 10, max: 30 }, dimensions: 256 },
   { ...defaults, id: 'sim-embed-large', endpoints: ['/v1/embeddings'], latency: { kind: 'uniform', min: 10, max: 30 }, dimensions: 1536 },
-  { ...defaults, id: 'sim-moderation', endpoints: ['/v1/moderations'], latency: 10 }
+  { ...defaults, id: 'sim-gemini', endpoints: ['generateContent'], latency: { kind: 'lognormal', p50: 80, sigma: 0.3 } },
+  { ...defaults, id: 'sim-gemini-embed', endpoints: ['batchEmbedContents'], latency: { kind: 'uniform', min: 10, max: 30 }, dimensions: 768 },
+  { ...defaults, id: 'sim-moderation', endpoints: ['/v1/moderations'], latency: 10 },
+  { ...defaults, id: 'sim-claude', endpoints: ['/anthropic/v1/messages'], latency: { kind: 'lognormal', p50: 80, sigma: 0.3 } }
 ]
 
 export const models: ReadonlyMap<string, Model> = new Map(list.map(model => [model.id, model]))

@@ -1,7 +1,9 @@
 import type { Answer } from './answers/answer.ts'
 import { dataFrame } from './answers/answer.ts'
+import { overloadedFrame } from './anthropic/error.ts'
 import type { Call } from './call.ts'
 import type { Fault } from './faults.ts'
+import { bareErrorFrame } from './gemini/error.ts'
 import { sendHead, sendJson, sendPieces, sendStreamHead } from './send.ts'
 
 const dripPieces = 20
@@ -32,7 +34,7 @@ export function sendSpoiltAnswer (call: Call, answer: Answer, fault: Fault, inte
     case 'malformed':
       return sendPieces(call, [...before, brokenFrame(answer.events[middle]!), ...answer.events.slice(middle + 1)], interval, 'end')
     case 'stream-error':
-      return sendPieces(call, [...before, errorFrame(call.path, middle)], interval, 'end')
+      return sendPieces(call, [...before, errorFrame(call, middle)], interval, 'end')
     case 'unfinished':
       return sendPieces(call, before, interval, 'end')
     default:
@@ -78,7 +80,9 @@ function brokenFrame (frame: string): string {
   return frame.slice(0, frame.length / 2) + '\n\n'
 }
 
-function errorFrame (path: string, sequence: number): string {
+function errorFrame ({ path, requestId }: Call, sequence: number): string {
+  if (path.startsWith('/anthropic/')) return overloadedFrame(requestId)
+  if (path.startsWith('/gemini/')) return bareErrorFrame
   const error = { message: 'The server had an error while processing your request. (simulated)', code: 'server_error', param: null }
   return path === '/v1/responses'
     ? `event: error\ndata: ${JSON.stringify({ type: 'error', ...error, sequence_number: sequence })}\n\n`

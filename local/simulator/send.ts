@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { after } from './call.ts'
 import type { Call } from './call.ts'
+import { inDialect } from './dialect.ts'
 import type { ErrorAnswer } from './error-answer.ts'
 
 /** Writes the status line and the headers that every answer has. `length` in bytes; null = chunked. */
@@ -9,9 +10,10 @@ export function sendHead (call: Call, status: number, contentType: string, lengt
   const headers = [
     'content-type', contentType,
     'x-request-id', call.requestId,
+    // Anthropic's name for it
+    'request-id', call.requestId,
     'x-simulated', 'true',
-    'openai-version', '2020-10-01',
-    'openai-processing-ms', String(Math.round(performance.now() - call.started)),
+    ...(call.path.startsWith('/gemini/') ? [] : ['openai-version', '2020-10-01', 'openai-processing-ms', String(Math.round(performance.now() - call.started))]),
     ...call.limitHeaders,
     ...further
   ]
@@ -26,7 +28,8 @@ export function sendJson (call: Call, json: string): void {
 }
 
 /** Refusals and faults with a status. */
-export function sendError (call: Call, error: ErrorAnswer): void {
+export function sendError (call: Call, plain: ErrorAnswer): void {
+  const error = inDialect(call.path, plain, call.requestId)
   sendHead(call, error.status, error.contentType, Buffer.byteLength(error.body), error.headers)
   call.response.end(error.body)
 }

@@ -9,7 +9,11 @@ import { createTestTenant } from '../support/tenant.ts'
 const mark = 'MARKOFTHEOWNER' // in everything that the owner sends, so that it would be seen in an answer to somebody else
 let api: TestApi
 /** What the owner has; the matrix below asks for it with other keys. */
-let owned: { finished: string, running: string, file: string, output: string, upload: string, part: string }
+let owned: { finished: string, response: string, running: string, file: string, output: string, upload: string, part: string, preset: string }
+/** What is administered in the owner's organization. */
+let administered: { project: string, key: string, limit: string, budget: string }
+/** May administer another organization. */
+let administrator: string
 let strangers: { title: string, key: string }[]
 /** As the owner sees each of its things, before and after the others tried to get at them. */
 let before: string
@@ -27,7 +31,9 @@ test.before(async () => {
   const running = await call(api, 'POST', '/api/v1/batch', { body: { endpoint: '/v1/chat/completions', requests: [hanging], metadata: { mark } } })
   const upload = await openai.uploads.create({ filename: `${mark}.jsonl`, purpose: 'batch', bytes: 3, mime_type: 'application/jsonl' })
   const part = await openai.uploads.parts.create(upload.id, { data: await toFile(Buffer.from('abc')) })
-  owned = { finished, running: running.body.id, file, output: output!, upload: upload.id, part: part.id }
+  const preset = await call(api, 'POST', '/api/v1/presets', { body: { name: mark, parameters: { user: mark } } })
+  const { id: response } = await openai.responses.create({ model: 'sim-instant', input: mark })
+  owned = { finished, response, running: running.body.id, file, output: output!, upload: upload.id, part: part.id, preset: preset.body.id }
 
   const { organizationId } = api.caller
   const sibling = { organizationId, projectId: newId('project') }
@@ -39,6 +45,15 @@ test.before(async () => {
     { title: 'of another project of the organization', key: siblingKey },
     { title: 'of another organization, with the scope admin', key: (await createTestTenant(api.pool, ['admin'])).key }
   ]
+  const { key: ownAdministrator } = await createTestTenant(api.pool, ['admin'])
+  const make = async (path: string, body: object): Promise<string> => (await call(api, 'POST', `/api/v1/${path}`, { body, key: ownAdministrator })).body.id
+  administered = {
+    project: await make('projects', { name: mark, organization_id: organizationId }),
+    key: await make('keys', { name: mark, project_id: api.caller.projectId, rotate_every_days: 1 }),
+    limit: await make('limits', { kind: 'key', subject_id: api.caller.keyId, requests_per_minute: 1_000_000 }),
+    budget: await make('budgets', { kind: 'key', subject_id: api.caller.keyId, period: 'total', amount: '1000000' })
+  }
+  administrator = (await createTestTenant(api.pool, ['organization'])).key
   before = await snapshot()
 })
 test.after.always(async () => {
@@ -47,26 +62,51 @@ test.after.always(async () => {
 })
 
 async function snapshot (): Promise<string> {
-  const paths = [`/v1/batches/${owned.finished}`, `/api/v1/batch/${owned.running}/status`, `/v1/files/${owned.file}`, `/v1/files/${owned.file}/content`, `/v1/files/${owned.output}/content`]
-  const { rows } = await api.pool.query('SELECT id, status, (SELECT count(*) FROM upload_part WHERE upload_id = upload.id) AS parts FROM upload WHERE project_id = $1', [api.caller.projectId])
+  const paths = [`/v1/batches/${owned.finished}`, `/api/v1/batch/${owned.running}/status`, `/v1/files/${owned.file}`, `/v1/files/${owned.file}/content`, `/v1/files/${owned.output}/content`, `/v1/responses/${owned.response}`]
+  const { rows } = await api.pool.query<Record<string, unknown>>('SELECT id, status, (SELECT count(*) FROM upload_part WHERE upload_id = upload.id) AS parts FROM upload WHERE project_id = $1', [api.caller.projectId])
+  const tables = ['project', 'api_key', 'usage_limit', 'budget']
+  rows.push(...(await api.pool.query('SELECT * FROM preset WHERE project_id = $1 ORDER BY id', [api.caller.projectId])).rows)
+  for (const table of tables) rows.push(...(await api.pool.query(`SELECT * FROM ${table} WHERE organization_id = $1 ORDER BY id`, [api.caller.organizationId])).rows)
   return (await Promise.all(paths.map(async path => (await call(api, 'GET', path)).text))).join('\n') + JSON.stringify(rows)
 }
 
 interface Attempt { path: string, body?: unknown, form?: string }
 /**
  * How a stranger tries each route with the owner's ids: `hidden` routes must answer as if nothing were there; `own` ones
- * answer with what is the stranger's own; `open` ones know no tenant. A route without a case fails the first test.
+ * answer with what is the stranger's own; `open` ones know no tenant. `administered` ones are refused for lack of a scope, and hidden from
+ * who administers another organization; `installation` ones are for the scope admin alone. A route without a case fails the first test.
  */
-type Case = { kind: 'hidden', attempts: () => Attempt[] } | { kind: 'own', attempts: () => Attempt[] } | { kind: 'open' }
+type Case = { kind: 'hidden', attempts: () => Attempt[] } | { kind: 'own' | 'administered' | 'installation', attempts: () => Attempt[] } | { kind: 'open' }
 
 const hidden = (...paths: Array<() => string>): Case => ({ kind: 'hidden', attempts: () => paths.map(path => ({ path: path() })) })
 const batch = (path: (id: string) => string): Case => hidden(() => path(owned.finished), () => path(owned.running))
 const open: Case = { kind: 'open' }
+const administer = (path: () => string, body?: () => object): Case => ({ kind: 'administered', attempts: () => [{ path: `/api/v1/${path()}`, ...(body === undefined ? {} : { body: body() }) }] })
+const installation = (path: string, body?: object): Case => ({ kind: 'installation', attempts: () => [{ path: `/api/v1/${path}`, ...(body === undefined ? {} : { body }) }] })
 
 const cases: Readonly<Record<string, Case>> = {
   'GET /livez': open,
   'GET /readyz': open,
   'GET /openapi.json': open,
+  'GET /metrics': { kind: 'installation', attempts: () => [{ path: '/metrics' }] },
+  'POST /v1/chat/completions': { kind: 'own', attempts: () => [{ path: '/v1/chat/completions', body: { model: 'sim-instant', messages: [{ role: 'user', content: 'x' }] } }] },
+  'POST /v1/completions': { kind: 'own', attempts: () => [{ path: '/v1/completions', body: { model: 'sim-instant', prompt: 'x' } }] },
+  'POST /v1/embeddings': { kind: 'own', attempts: () => [{ path: '/v1/embeddings', body: { model: 'sim-embed', input: 'x' } }] },
+  'POST /v1/moderations': { kind: 'own', attempts: () => [{ path: '/v1/moderations', body: { model: 'sim-moderation', input: 'x' } }] },
+  'POST /v1/messages': { kind: 'own', attempts: () => [{ path: '/v1/messages', body: { model: 'sim-claude', max_tokens: 5, messages: [{ role: 'user', content: 'x' }] } }] },
+  'POST /v1/responses': {
+    kind: 'hidden', attempts: () => [{ path: '/v1/responses', body: { model: 'sim-instant', input: 'x', previous_response_id: owned.response } }]
+  },
+  'GET /v1/responses/{id}': hidden(() => `/v1/responses/${owned.response}`, () => `/v1/responses/${owned.response}?stream=true`),
+  'DELETE /v1/responses/{id}': hidden(() => `/v1/responses/${owned.response}`),
+  'POST /v1/responses/{id}/cancel': hidden(() => `/v1/responses/${owned.response}/cancel`),
+  'GET /v1/responses/{id}/input_items': hidden(() => `/v1/responses/${owned.response}/input_items`),
+  'GET /api/v1/parameters': { kind: 'own', attempts: () => [{ path: '/api/v1/parameters?model=sim-fast' }] },
+  'GET /api/v1/usage': { kind: 'own', attempts: () => [{ path: '/api/v1/usage' }, { path: `/api/v1/usage?project=${api.caller.projectId}` }] },
+  ...Object.fromEntries(['usage/completions', 'usage/embeddings', 'usage/moderations', 'usage/images', 'usage/audio_speeches', 'usage/audio_transcriptions', 'usage/vector_stores',
+    'usage/code_interpreter_sessions', 'usage/file_search_calls', 'usage/web_search_calls', 'costs'].map((path): [string, Case] => [`GET /v1/organization/${path}`, {
+    kind: 'administered', attempts: () => [{ path: `/v1/organization/${path}?start_time=${Math.floor(Date.now() / 1000) - 3600}&project_ids=${api.caller.projectId}` }]
+  }])),
   'GET /v1/models': { kind: 'own', attempts: () => [{ path: '/v1/models' }] },
   'GET /v1/models/{model}': { kind: 'own', attempts: () => [{ path: '/v1/models/sim-fast' }] },
   'POST /v1/files': { kind: 'own', attempts: () => [{ path: '/v1/files', form: 'name="file"; filename="a.jsonl"' }] },
@@ -93,7 +133,58 @@ const cases: Readonly<Record<string, Case>> = {
   'DELETE /api/v1/batch/{id}': batch(id => `/api/v1/batch/${id}`),
   'GET /api/v1/jobs': { kind: 'own', attempts: () => [{ path: '/api/v1/jobs' }, { path: `/api/v1/jobs?after=${owned.running}` }] },
   'GET /api/v1/jobs/{id}': batch(id => `/api/v1/jobs/${id}`),
-  'GET /api/v1/jobs/{id}/events': batch(id => `/api/v1/jobs/${id}/events`)
+  'GET /api/v1/jobs/{id}/events': batch(id => `/api/v1/jobs/${id}/events`),
+  'GET /api/v1/me': { kind: 'own', attempts: () => [{ path: '/api/v1/me' }] },
+  'POST /api/v1/presets': { kind: 'own', attempts: () => [{ path: '/api/v1/presets', body: { name: 'mine', parameters: {} } }] },
+  'GET /api/v1/presets': { kind: 'own', attempts: () => [{ path: '/api/v1/presets' }, { path: `/api/v1/presets?after=${owned.preset}` }] },
+  'GET /api/v1/presets/{id}': hidden(() => `/api/v1/presets/${owned.preset}`),
+  'PATCH /api/v1/presets/{id}': { kind: 'hidden', attempts: () => [{ path: `/api/v1/presets/${owned.preset}`, body: { parameters: {} } }] },
+  'DELETE /api/v1/presets/{id}': hidden(() => `/api/v1/presets/${owned.preset}`),
+  'POST /api/v1/projects': administer(() => 'projects', () => ({ name: 'x', organization_id: api.caller.organizationId })),
+  'GET /api/v1/projects': administer(() => `projects?organization_id=${api.caller.organizationId}`),
+  'GET /api/v1/projects/{id}': administer(() => `projects/${administered.project}`),
+  'PATCH /api/v1/projects/{id}': administer(() => `projects/${administered.project}`, () => ({ name: 'x' })),
+  'DELETE /api/v1/projects/{id}': administer(() => `projects/${administered.project}`),
+  'POST /api/v1/keys': administer(() => 'keys', () => ({ name: 'x', project_id: administered.project })),
+  'GET /api/v1/keys': { kind: 'administered', attempts: () => [{ path: `/api/v1/keys?project_id=${api.caller.projectId}` }] },
+  'GET /api/v1/keys/{id}': administer(() => `keys/${administered.key}`),
+  'PATCH /api/v1/keys/{id}': administer(() => `keys/${administered.key}`, () => ({ name: 'x' })),
+  'DELETE /api/v1/keys/{id}': administer(() => `keys/${administered.key}`),
+  'POST /api/v1/keys/{id}/rotate': administer(() => `keys/${administered.key}/rotate`),
+  'POST /api/v1/keys/{id}/claim': administer(() => `keys/${administered.key}/claim`),
+  'POST /api/v1/limits': administer(() => 'limits', () => ({ kind: 'project', subject_id: administered.project, concurrency: 1 })),
+  'GET /api/v1/limits': administer(() => 'limits'),
+  'GET /api/v1/limits/{id}': administer(() => `limits/${administered.limit}`),
+  'PATCH /api/v1/limits/{id}': administer(() => `limits/${administered.limit}`, () => ({ concurrency: 1 })),
+  'DELETE /api/v1/limits/{id}': administer(() => `limits/${administered.limit}`),
+  'POST /api/v1/budgets': administer(() => 'budgets', () => ({ kind: 'key', subject_id: administered.key, period: 'day', amount: '0' })),
+  'GET /api/v1/budgets': administer(() => 'budgets'),
+  'GET /api/v1/budgets/{id}': administer(() => `budgets/${administered.budget}`),
+  'PATCH /api/v1/budgets/{id}': administer(() => `budgets/${administered.budget}`, () => ({ amount: '0' })),
+  'DELETE /api/v1/budgets/{id}': administer(() => `budgets/${administered.budget}`),
+  'POST /api/v1/organizations': installation('organizations', { name: 'x' }),
+  'GET /api/v1/organizations': installation('organizations'),
+  'GET /api/v1/organizations/{id}': installation('organizations/org_default'),
+  'PATCH /api/v1/organizations/{id}': installation('organizations/org_default', { name: 'x' }),
+  'DELETE /api/v1/organizations/{id}': installation('organizations/org_default'),
+  'POST /api/v1/providers': installation('providers', { name: 'x', kind: 'openai', base_url: 'https://x.example' }),
+  'GET /api/v1/providers': installation('providers'),
+  'GET /api/v1/providers/{name}': installation('providers/simulator'),
+  'PATCH /api/v1/providers/{name}': installation('providers/simulator', { max_concurrency: 1 }),
+  'DELETE /api/v1/providers/{name}': installation('providers/simulator'),
+  'POST /api/v1/providers/{name}/credentials': installation('providers/simulator/credentials', { name: 'x', secret: 'x' }),
+  'GET /api/v1/providers/{name}/credentials': installation('providers/simulator/credentials'),
+  'DELETE /api/v1/providers/{name}/credentials/{id}': installation('providers/simulator/credentials/cred_x'),
+  'POST /api/v1/models': installation('models', { id: 'x' }),
+  'GET /api/v1/models': installation('models'),
+  'GET /api/v1/models/{id}': installation('models/sim-fast'),
+  'PATCH /api/v1/models/{id}': installation('models/sim-fast', { max_attempts: 1 }),
+  'DELETE /api/v1/models/{id}': installation('models/sim-fast'),
+  'POST /api/v1/deployments': installation('deployments', { model_id: 'x', provider: 'x' }),
+  'GET /api/v1/deployments': installation('deployments'),
+  'GET /api/v1/deployments/{id}': installation('deployments/dep_x'),
+  'PATCH /api/v1/deployments/{id}': installation('deployments/dep_x', { weight: 1 }),
+  'DELETE /api/v1/deployments/{id}': installation('deployments/dep_x')
 }
 
 async function attempt (method: string, { path, body, form }: Attempt, key: string | null): ReturnType<typeof call> {
@@ -128,6 +219,7 @@ test('every route of the router, and of the OpenAPI document, has a case here', 
 test('no byte of a tenant reaches another organization or project, whatever the route, and nothing of it changes', async t => {
   for (const { title, key } of strangers) {
     for (const [method, kind, attempts] of closed()) {
+      if (kind === 'administered' || kind === 'installation') continue // below
       for (const entry of attempts) {
         const what = `${method} ${entry.path} with a key ${title}`
         const answer = await attempt(method, entry, key)
@@ -142,12 +234,34 @@ test('no byte of a tenant reaches another organization or project, whatever the 
   t.is(await snapshot(), before)
 })
 
+test('what is administered in an organization is hidden from who administers another, and refused to all without the scope', async t => {
+  const { key: ordinary } = strangers[0]!
+  for (const [method, kind, attempts] of closed()) {
+    if (kind !== 'administered' && kind !== 'installation') continue
+    for (const entry of attempts) {
+      const what = `${method} ${entry.path}`
+      for (const key of [ordinary, api.key]) {
+        const refused = await attempt(method, entry, key)
+        t.deepEqual([refused.status, refused.body.code ?? refused.body.error.code], [403, 'insufficient_scope'], what)
+      }
+      const answer = await attempt(method, entry, administrator)
+      if (kind === 'installation') t.is(answer.status, 403, what)
+      else if (/^GET (.*\/(keys|limits|budgets)(\?.*)?$|\/v1\/organization\/)/.test(what)) t.is(answer.status, 200, what)
+      else t.is(answer.status, 404, what)
+      const others = (answer.body.data ?? []).map((item: { id: string }) => item.id)
+      t.deepEqual(others.filter((id: string) => [...Object.values(administered), api.caller.keyId].includes(id)), [], what)
+      t.false(answer.text.includes(mark), what)
+    }
+  }
+  t.is(await snapshot(), before)
+})
+
 test('an id of somebody else is answered as one that never was', async t => {
   const [{ key } = { key: '' }] = strangers
   for (const [method, kind, attempts] of closed()) {
     if (kind !== 'hidden') continue
     for (const entry of attempts) {
-      const absent = (text: string): string => text.replace(/(batch_|file-|upload_)[0-9a-f]{32}/g, '$100000000000070008000000000000000')
+      const absent = (text: string): string => text.replace(/(batch_|file-|upload_|preset_)[0-9a-f]{32}/g, '$100000000000070008000000000000000')
       const foreign = await attempt(method, entry, key)
       const never = await attempt(method, { ...entry, path: absent(entry.path) }, key)
       t.is(foreign.status, never.status, entry.path)
@@ -157,7 +271,7 @@ test('an id of somebody else is answered as one that never was', async t => {
 })
 
 function withoutIds (text: string): string {
-  return text.replace(/(batch_|file-|upload_|req_)[0-9a-f]{32}/g, '$1…')
+  return text.replace(/(batch_|file-|upload_|preset_|req_)[0-9a-f]{32}/g, '$1…')
 }
 
 test('a batch of a stranger over the owner\'s file ends failed and learns nothing of it', async t => {
@@ -194,19 +308,19 @@ test('without a usable key nothing is answered but 401, and the open routes', as
       t.false(key !== null && key.length > 10 && answer.text.includes(key), what)
     }
   }
-  for (const headers of [{ authorization: `Basic ${valid}` }, { authorization: valid }, { authorization: `Bearer ${valid} ${valid}` }, { 'x-api-key': valid }]) {
+  for (const headers of [{ authorization: `Basic ${valid}` }, { authorization: valid }, { authorization: `Bearer ${valid} ${valid}` }]) {
     t.is((await call(api, 'GET', '/v1/batches', { key: null, headers })).status, 401, JSON.stringify(headers))
   }
   t.is((await call(api, 'GET', '/v1/batches', { key: null, headers: { authorization: `bearer  ${valid}` } })).status, 200)
 })
 
-test('a key that is revoked stops working within two seconds', async t => {
+test('a key that is revoked stops working within a second', async t => {
   const { key, caller } = await createTestTenant(api.pool)
   t.is((await call(api, 'GET', '/v1/files', { key })).status, 200)
   await api.pool.query('UPDATE api_key SET revoked_at = now() WHERE id = $1', [caller.keyId])
   const revoked = performance.now()
   while ((await call(api, 'GET', '/v1/files', { key })).status !== 401) {
-    if (performance.now() - revoked > 2_000) return t.fail('still working')
+    if (performance.now() - revoked > 1_000) return t.fail('still working')
     await new Promise(resolve => setTimeout(resolve, 50))
   }
   t.pass()

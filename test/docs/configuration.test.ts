@@ -30,14 +30,14 @@ test('the documented defaults are those of the code', t => {
   t.true(Object.keys(defaults).length > 20)
   t.deepEqual(loadConfig(defaults), loadConfig({}))
   // a variable said to have none must be one whose absence shows
-  for (const { name } of variables.filter(variable => variable.value === null)) t.notDeepEqual(loadConfig({ [name]: 'something' }), loadConfig({}), name)
+  for (const { name } of variables.filter(variable => variable.value === null)) t.notDeepEqual(loadConfig({ [name]: name.endsWith('_ENDPOINT') ? 'http://something' : 'something' }), loadConfig({}), name)
 })
 
 test('the configuration file of the documentation is accepted', t => {
   const example = blocks.find(block => block.document === document && block.mark === 'check: catalog')!
   const catalog = parseCatalog('sira.yaml', example.code, { OPENAI_API_KEY: 'key' })
   t.is(catalog.providers.size, 2)
-  t.is(catalog.models.get('small')?.upstream, 'meta-llama/Llama-3.1-8B-Instruct')
+  t.is(catalog.models.get('small')?.deployments[0]?.upstream, 'meta-llama/Llama-3.1-8B-Instruct')
   t.is(catalog.providers.get('own')?.maxConcurrency, 256)
 })
 
@@ -48,10 +48,10 @@ test('the configuration file of the README is accepted', t => {
 
 test('every field of the configuration file is documented, and no other', t => {
   // an unknown key is refused with the list of known ones
-  const wrong = 'providers: [{ wrong: 1 }]\nmodels: [{ wrong: 1 }, { id: a, provider: b, price: { wrong: 1 } }]'
+  const wrong = 'providers: [{ wrong: 1 }]\nmodels: [{ wrong: 1 }, { id: a, provider: b, price: { wrong: 1, above: [{ wrong: 1 }] } }, { id: c, deployments: [{ wrong: 1 }] }]'
   const { message } = t.throws(() => parseCatalog('sira.yaml', wrong, {}))
   const known = [...message.matchAll(/known are (.+)/g)].map(match => match[1]!.split(', ').sort())
-  const documented = ['### `providers[]`', '### `models[]`', '### `models[].price`']
-    .map(section => readTable(document, section, 'field').map(([name]) => codeWords(name!)[0]!).sort())
+  const documented = ['### `providers[]`', '### `models[]`', '### `models[].price`', '### `models[].price.above[]`', '### `models[].deployments[]`']
+    .map(section => readTable(document, section, 'field').flatMap(([name]) => codeWords(name!)).sort())
   t.deepEqual(documented, known)
 })

@@ -7,8 +7,14 @@ import { createJobFeed } from '../../api/realtime/job-feed.ts'
 import type { Config } from '../../lib/config.ts'
 import { loadConfig } from '../../lib/config.ts'
 import type { Caller } from '../../lib/contracts/jobs.ts'
+import { startControlPlane, type ControlPlane } from '../../lib/control/control-plane.ts'
+import { createEncryptionKey, createKeyring } from '../../lib/crypto/seal.ts'
+import { createGateway } from '../../lib/gateway/create-gateway.ts'
+import type { Gateway } from '../../lib/gateway/serve.ts'
 import { loadCatalog } from '../../lib/providers/catalog.ts'
+import type { Logger } from '../../lib/log.ts'
 import { createPool, createPrisma } from '../../lib/store/database.ts'
+import { registerProcess } from '../../lib/store/registration.ts'
 import { createHintPublisher } from '../../lib/store/job-hints.ts'
 import { createObjectStore } from '../../lib/store/s3.ts'
 import type { ObjectStore } from '../../lib/store/object-store.ts'
@@ -26,7 +32,9 @@ export interface TestApi {
   readonly app: FastifyInstance
   readonly config: Config
   readonly pool: Pool
+  readonly control: ControlPlane
   readonly objects: ObjectStore
+  readonly gateway: Gateway
   readonly simulator: Simulator
   readonly key: string
   readonly caller: Caller
@@ -44,15 +52,17 @@ interface Options {
   readonly worker?: boolean
   /** ms of every simulated call; 0 unless given. */
   readonly latency?: number
+  /** Of app and control plane, for a test that reads it; silent unless given. */
+  readonly log?: Logger
 }
 
 /**
  * The product as it is served: the whole app, listening, on a database, a bucket and a task queue of its own, with the
  * simulator as its provider. One per test file: `test.before` starts it, `test.after.always` closes it.
  */
-export async function startTestApi ({ variables = {}, worker = false, latency = 0 }: Options = {}): Promise<TestApi> {
+export async function startTestApi ({ variables = {}, worker = false, latency = 0, log = silentLog }: Options = {}): Promise<TestApi> {
   const [database, simulator] = await Promise.all([cloneDatabase(), startSimulator({ seed: 1, latency })])
-  const environment = testEnvironment({ DATABASE_URL: database.url, SIRA_SIMULATOR_URL: simulator.url, ...variables })
+  const environment = testEnvironment({ DATABASE_URL: database.url, SIRA_SIMULATOR_URL: simulator.url, SIRA_ENCRYPTION_KEYS: createEncryptionKey('test'), ...variables })
   const config = loadConfig(environment)
   const pool = createPool(config.databaseUrl, silentLog)
   const prisma = createPrisma(config.databaseUrl)
@@ -60,22 +70,32 @@ export async function startTestApi ({ variables = {}, worker = false, latency = 
   const temporal = createTemporalClient(config)
   const jobFeed = createJobFeed({ databaseUrl: config.databaseUrl, pool, log: silentLog })
   const hints = createHintPublisher(config.databaseUrl, silentLog)
+  const keyring = createKeyring(config.control.encryptionKeys!)
+  const { outageGrace } = config.control
+  const control = await startControlPlane({ pool, fileCatalog: loadCatalog(config, environment), keyring, log, outageGrace })
   let stopWorker: (() => Promise<void>) | undefined
   const startWorker = async (): Promise<void> => { stopWorker = await startTestWorker(environment) }
   const [{ caller, key }] = await Promise.all([createTestTenant(pool), objects.prepare(), worker ? startWorker() : null])
-  const app = await buildApp({ config, pool, prisma, objects, catalog: loadCatalog(config, environment), temporal, jobFeed, hints, log: silentLog })
+  const registration = await registerProcess(config.databaseUrl, silentLog)
+  const { gateway, metrics, close: closeGateway } = await createGateway({ config, pool, control, processId: registration.processId, log: silentLog })
+  const { registry } = metrics
+  const app = await buildApp({
+    config, pool, prisma, objects, catalog: control.catalog, control, keyring, gateway, metrics: registry, readMetrics: async () => await registry.metrics(), temporal, jobFeed, hints, log
+  })
   await app.listen({ host: config.api.host, port: config.api.port })
   const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`
 
   return {
-    url, app, config, pool, objects, simulator, key, caller, startWorker,
+    url, app, config, pool, control, gateway, objects, simulator, key, caller, startWorker,
     openai: (apiKey = key, options = {}) => new OpenAI({ apiKey, baseURL: `${url}/v1`, maxRetries: 0, ...options }),
     async close () {
       const workerStopped = stopWorker?.()
       await workerStopped?.catch(() => {}) // told below, when nothing keeps this process from ending
       app.server.closeAllConnections()
       await app.close()
-      await Promise.all([jobFeed.close(), hints.close(), simulator.close()])
+      await closeGateway()
+      await registration.close()
+      await Promise.all([jobFeed.close(), hints.close(), control.close(), simulator.close()])
       await Promise.all([pool.end(), prisma.$disconnect(), temporal.connection.close()])
       await database.drop()
       await workerStopped

@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type Config, loadConfig } from '../../lib/config.ts'
 import { engineVariable } from './engines.ts'
 import { testS3 } from './s3.ts'
@@ -18,6 +21,8 @@ export function testEnvironment (overrides: Readonly<Record<string, string>> = {
     S3_REGION: s3.region,
     HOST: '127.0.0.1',
     PORT: '0',
+    // unix sockets live in it, and their paths are short
+    SIRA_JOURNAL_DIR: mkdtempSync(join(tmpdir(), 'sira-j-')),
     LOG_LEVEL: 'warn',
     ...overrides
   }

@@ -2,7 +2,8 @@ import { mkdir, readdir } from 'node:fs/promises'
 import test from 'ava'
 import { loadWorkflowBundle } from '../../worker/workflow-bundle.ts'
 import { writeHistory } from './history-file.ts'
-import { connect, runScenario } from './run-scenario.ts'
+import { responseScenarios } from './response-scenarios.ts'
+import { connect, runResponseScenario, runScenario } from './run-scenario.ts'
 import { scenarios } from './scenarios.ts'
 
 // Not part of the suite: `npm run histories` adds the histories of scenarios that have none. A stored history is never
@@ -12,12 +13,16 @@ test('the histories of new scenarios are recorded', async t => {
   await mkdir(folder, { recursive: true })
   const stored = await readdir(folder)
   const [bundle, connections] = await Promise.all([loadWorkflowBundle(null), connect()])
-  for (const scenario of scenarios.filter(({ name }) => !stored.some(file => file.startsWith(`${name}.`)))) {
-    const { histories } = await runScenario(scenario, bundle, connections)
+  const runs = [
+    ...scenarios.map(scenario => ({ name: scenario.name, run: async () => await runScenario(scenario, bundle, connections) })),
+    ...responseScenarios.map(scenario => ({ name: scenario.name, run: async () => await runResponseScenario(scenario, bundle, connections) }))
+  ]
+  for (const { name, run } of runs.filter(({ name }) => !stored.some(file => file.startsWith(`${name}.`)))) {
+    const { histories } = await run()
     for (const [index, history] of histories.entries()) {
-      await writeHistory(new URL(`${scenario.name}.${index + 1}.json`, folder), history)
+      await writeHistory(new URL(`${name}.${index + 1}.json`, folder), history)
     }
-    t.log(`${scenario.name}: ${histories.length}`)
+    t.log(`${name}: ${histories.length}`)
   }
   await connections.close()
   t.pass()

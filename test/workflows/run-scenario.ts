@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { Client, Connection } from '@temporalio/client'
+import { Client, Connection, type Workflow, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client'
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkflowBundleOption } from '@temporalio/worker'
 import type temporal from '@temporalio/proto'
-import { chunkTaskQueue } from '../../lib/domain/task-queues.ts'
+import { chunkTaskQueue, responseTaskQueue } from '../../lib/domain/task-queues.ts'
 import { registerSearchAttributes } from '../../lib/temporal/connect.ts'
 import type { batchWorkflow } from '../../workflows/batch.ts'
+import type { responseWorkflow } from '../../workflows/response.ts'
 import { testConfig } from '../support/config.ts'
+import type { ResponseScenario } from './response-scenarios.ts'
 import type { Scenario, Trace } from './scenarios.ts'
 
 export interface ScenarioRun {
@@ -46,13 +48,38 @@ export async function runScenario (scenario: Scenario, workflowBundle: WorkflowB
     })
     await scenario.drive?.(handle, trace)
     await handle.result()
-    const histories = []
-    for (let runId: string | null | undefined = handle.firstExecutionRunId; runId != null;) {
-      const history: temporal.temporal.api.history.v1.IHistory = await client.workflow.getHandle(handle.workflowId, runId).fetchHistory()
-      histories.push(history)
-      runId = history.events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId
-    }
-    const { searchAttributes } = await client.workflow.getHandle(handle.workflowId).describe()
-    return { trace, histories, state: searchAttributes.SiraState }
+    return await readRun(client, handle, trace)
   }))
+}
+
+export async function runResponseScenario (scenario: ResponseScenario, workflowBundle: WorkflowBundleOption, { client, native: connection }: Connections): Promise<ScenarioRun> {
+  const taskQueue = `${scenario.name}-${randomUUID()}`
+  const trace: Trace = []
+  const { runResponse, failResponse } = scenario.activities(trace)
+  const [rest, calls] = await Promise.all([
+    Worker.create({ connection, taskQueue, workflowBundle, activities: { failResponse } }),
+    Worker.create({ connection, taskQueue: responseTaskQueue(taskQueue), activities: { runResponse }, maxHeartbeatThrottleInterval: '100ms' })
+  ])
+  return await rest.runUntil(calls.runUntil(async () => {
+    const responseId = `resp_${randomUUID().replaceAll('-', '')}`
+    const handle = await client.workflow.start<typeof responseWorkflow>('responseWorkflow', {
+      taskQueue,
+      workflowId: `response:${responseId}`,
+      args: [{ responseId, organizationId: 'org_1', projectId: 'proj_1' }]
+    })
+    await scenario.drive?.(handle, trace)
+    await handle.result()
+    return await readRun(client, handle, trace)
+  }))
+}
+
+async function readRun (client: Client, handle: WorkflowHandleWithFirstExecutionRunId<Workflow>, trace: Trace): Promise<ScenarioRun> {
+  const histories = []
+  for (let runId: string | null | undefined = handle.firstExecutionRunId; runId != null;) {
+    const history: temporal.temporal.api.history.v1.IHistory = await client.workflow.getHandle(handle.workflowId, runId).fetchHistory()
+    histories.push(history)
+    runId = history.events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId
+  }
+  const { searchAttributes } = await client.workflow.getHandle(handle.workflowId).describe()
+  return { trace, histories, state: searchAttributes.SiraState }
 }

@@ -4,6 +4,7 @@ import type { Caller, JobRecord } from '../../../lib/contracts/jobs.ts'
 import { isTerminal, jobStates } from '../../../lib/domain/job-state.ts'
 import { SiraError } from '../../../lib/errors.ts'
 import { listJobs, readJob } from '../../../lib/store/jobs.ts'
+import { requireScopeOf } from '../../plugins/authentication.ts'
 import { createJobStream } from '../../realtime/job-stream.ts'
 import { createKeyWatch } from '../../realtime/key-watch.ts'
 import { OneOf } from '../../schemas.ts'
@@ -24,6 +25,7 @@ const JobList = Type.Object({ data: Type.Array(Job), last_id: Type.Union([Type.S
 
 /** Jobs of every kind: list, look at, follow. */
 const jobs: FastifyPluginAsyncTypebox = async app => {
+  requireScopeOf(app, 'batch')
   const { pool, config, jobFeed } = app.dependencies
   const keys = createKeyWatch(pool, app.log)
   const streams = new Set<PassThrough>()

@@ -2,6 +2,7 @@ import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typ
 import { batchEndpoints } from '../../../lib/contracts/batch-input.ts'
 import { listBatches } from '../../../lib/store/batches.ts'
 import { acceptBatch, cancelBatch, deliver, getBatch } from '../../core/batches.ts'
+import { requireScopeOf } from '../../plugins/authentication.ts'
 import { createOnce } from '../../plugins/idempotency.ts'
 import { OpenAIBatch, serializeOpenAIBatch } from '../../serialize-openai-batch.ts'
 import { ExpiresAfter, Metadata, OneOf } from '../../schemas.ts'
@@ -19,6 +20,7 @@ const tags = ['Batches']
 const DAY = 24 * 3600
 
 const batches: FastifyPluginAsyncTypebox = async app => {
+  requireScopeOf(app, 'batch')
   const { dependencies } = app
 
   app.post('/batches', { schema: { tags, summary: 'Create a batch from a file', body: CreateBatch, response: { 200: OpenAIBatch } } }, async (request, reply) => {

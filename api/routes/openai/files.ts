@@ -8,6 +8,7 @@ import { createFileFromForm } from '../../core/create-file.ts'
 import { exactBytes } from '../../core/exact-bytes.ts'
 import { contentDisposition } from '../../filename.ts'
 import { acceptMultipart, formValidator } from '../../multipart.ts'
+import { requireScopeOf } from '../../plugins/authentication.ts'
 import { OneOf } from '../../schemas.ts'
 import { filePurposes, OpenAIFile, serializeOpenAIFile } from '../../serialize-openai-file.ts'
 
@@ -37,6 +38,7 @@ const FileList = Type.Object({
 const DeletedFile = Type.Object({ id: Type.String(), object: Type.Literal('file'), deleted: Type.Literal(true) })
 
 const files: FastifyPluginAsyncTypebox = async app => {
+  requireScopeOf(app, 'files')
   const { dependencies } = app
   const { prisma, objects } = dependencies
   await acceptMultipart(app)

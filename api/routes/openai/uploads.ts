@@ -12,6 +12,7 @@ import { completeUploadOnce } from '../../core/complete-upload.ts'
 import { discardObject, discardUncommitted } from '../../core/discard-object.ts'
 import { cleanFilename } from '../../filename.ts'
 import { acceptMultipart, formValidator, readForm } from '../../multipart.ts'
+import { requireScopeOf } from '../../plugins/authentication.ts'
 import { createOnce } from '../../plugins/idempotency.ts'
 import { ExpiresAfter, OneOf } from '../../schemas.ts'
 import { filePurposes, OpenAIFile, serializeOpenAIFile, unixSeconds } from '../../serialize-openai-file.ts'
@@ -49,6 +50,7 @@ const CompleteUpload = Type.Object({
 const PartForm = Type.Object({ data: Type.Unsafe<unknown>({ type: 'string', format: 'binary' }) })
 
 const uploads: FastifyPluginAsyncTypebox = async app => {
+  requireScopeOf(app, 'files')
   const { dependencies } = app
   const { config, pool, objects } = dependencies
   await acceptMultipart(app)

@@ -1,5 +1,7 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { errorAnswer, invalidParameter } from '../error-answer.ts'
 import type { ErrorAnswer } from '../error-answer.ts'
+import type { Safety } from '../markers.ts'
 import type { Model } from '../models.ts'
 import type { Usage } from '../tokens.ts'
 
@@ -14,6 +16,12 @@ export interface AnswerContext {
   readonly seed: number
   readonly digest: number
   readonly model: Model
+  readonly headers: IncomingHttpHeaders
+  /** How many calls of tools a marker asks for. */
+  readonly toolCalls: number
+  /** What a marker says the content filter does; null = nothing. */
+  readonly safety: Safety | null
+  readonly stream: boolean
 }
 
 /** A 200 with one JSON text. */
@@ -62,4 +70,9 @@ export const doneFrame = 'data: [DONE]\n\n'
 export function wholeNumber (value: unknown, byDefault: number, least: number, most: number): number {
   if (value === undefined || value === null) return byDefault
   return typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most ? value : NaN
+}
+
+/** JSON with what a request brought along. Escaped, the answer's characters are its bytes as in every other answer. */
+export function asciiJson (value: unknown): string {
+  return JSON.stringify(value).replace(/[\u0080-\uffff]/g, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

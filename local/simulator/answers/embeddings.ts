@@ -31,7 +31,7 @@ export const answerEmbeddings: Answerer = (body, { seed, model }) => {
   }
 }
 
-function embed (input: Input, model: string, seed: number, dimensions: number): Float32Array {
+export function embed (input: Input, model: string, seed: number, dimensions: number): Float32Array {
   const digest = digestBytes(Buffer.from(`${model} ${typeof input === 'string' ? input : input.join()}`))
   const vector = new Float32Array(dimensions)
   let squares = 0

@@ -1,4 +1,7 @@
+import { answerMessages } from '../anthropic/messages.ts'
 import type { Endpoint } from '../models.ts'
+import { answerGenerateContent } from '../gemini/generate-content.ts'
+import { answerBatchEmbedContents } from '../gemini/batch-embed-contents.ts'
 import type { Answerer } from './answer.ts'
 import { answerChat } from './chat.ts'
 import { answerCompletions } from './completions.ts'
@@ -11,7 +14,10 @@ const answerers: Readonly<Record<Endpoint, Answerer>> = {
   '/v1/completions': answerCompletions,
   '/v1/responses': answerResponses,
   '/v1/embeddings': answerEmbeddings,
-  '/v1/moderations': answerModerations
+  '/v1/moderations': answerModerations,
+  '/anthropic/v1/messages': answerMessages,
+  generateContent: answerGenerateContent,
+  batchEmbedContents: answerBatchEmbedContents
 }
 
 export const endpoints: ReadonlyMap<string, Answerer> = new Map(Object.entries(answerers))

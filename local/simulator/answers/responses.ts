@@ -1,7 +1,7 @@
 import { countMessageTokens, countTokens } from '../tokens.ts'
 import type { Usage } from '../tokens.ts'
 import { textPieces } from '../text.ts'
-import { refuse, refuseMissing, wholeNumber } from './answer.ts'
+import { asciiJson, refuse, refuseMissing, wholeNumber } from './answer.ts'
 import type { AnswerContext, Answerer, JsonObject } from './answer.ts'
 import { generate } from './generation.ts'
 
@@ -78,11 +78,6 @@ function usageObject (usage: Usage): Record<string, unknown> {
     output_tokens_details: { reasoning_tokens: usage.reasoningTokens },
     total_tokens: usage.promptTokens + usage.completionTokens
   }
-}
-
-// Instructions and metadata come back as they were sent; escaped, the answer's characters are its bytes as in every other answer.
-function asciiJson (value: unknown): string {
-  return JSON.stringify(value).replace(/[\u0080-\uffff]/g, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** A response that has just begun. */

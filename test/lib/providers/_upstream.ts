@@ -41,6 +41,19 @@ export async function startUpstream (handle: (request: IncomingMessage, response
 
 export function providerAt (url: string, overrides: Partial<ProviderConfig> = {}): ProviderConfig {
   return {
-    name: 'upstream', kind: 'openai', baseUrl: `${url}/v1`, apiKey: null, maxConcurrency: 4, requestsPerMinute: null, tokensPerMinute: null, ...overrides
+    name: 'upstream',
+    kind: 'openai',
+    baseUrl: `${url}/v1`,
+    credentials: [],
+    credentialUse: 'spread',
+    apiVersion: null,
+    maxConcurrency: 4,
+    requestsPerMinute: null,
+    tokensPerMinute: null,
+    ...overrides
   }
+}
+
+export function withKeys (...secrets: string[]): Pick<ProviderConfig, 'credentials'> {
+  return { credentials: secrets.map((secret, index) => ({ id: `credential/${index + 1}`, secret })) }
 }

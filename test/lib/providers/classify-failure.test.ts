@@ -39,6 +39,9 @@ const answers: Row[] = [
   [{ statusCode: 429, errorCode: 'slow_down' }, 'overloaded', true, true],
   [{ statusCode: 500, errorType: 'overloaded_error' }, 'overloaded', true, true],
   [{ statusCode: 500, errorCode: 'insufficient_quota' }, 'server_error', true, false],
+  [{ statusCode: 400, errorCode: 'API_KEY_INVALID' }, 'authentication', false, false],
+  [{ statusCode: 403, errorType: 'authentication_error' }, 'authentication', false, false],
+  [{ statusCode: 404, errorCode: 'invalid_api_key' }, 'not_found', false, false],
   [{ statusCode: 400, errorCode: 'constructor' }, 'invalid_request', false, false],
   [{ statusCode: 400, errorType: 'server_error' }, 'invalid_request', false, false],
   // a 2xx with an error in it

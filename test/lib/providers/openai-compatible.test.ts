@@ -8,7 +8,7 @@ import type { ProviderConfig } from '../../../lib/providers/catalog.ts'
 import { createOpenAICompatible } from '../../../lib/providers/openai-compatible.ts'
 import { ProviderFailure } from '../../../lib/providers/types.ts'
 import type { Provider, ProviderRequest } from '../../../lib/providers/types.ts'
-import { providerAt, startUpstream } from './_upstream.ts'
+import { providerAt, startUpstream, withKeys } from './_upstream.ts'
 import type { Upstream } from './_upstream.ts'
 
 const request: ProviderRequest = {
@@ -69,7 +69,7 @@ test('a call sends what a provider needs and returns the body, the request id an
   const { provider, upstream } = await setUp(t, (_request, response, body) => {
     received = body
     answer(response, text, { 'x-request-id': 'req_up_1' })
-  }, { apiKey: 'the-account-key' })
+  }, withKeys('the-account-key'))
   t.deepEqual(await provider.call({ ...request, body: '{"model":"m","messages":["ü"]}' }), {
     statusCode: 200,
     requestId: 'req_up_1',
@@ -170,7 +170,7 @@ test('keys are removed from what a provider says', async t => {
     // the second time with the key hidden behind escapes
     const text = JSON.stringify({ error: { message: said, code: 'invalid_api_key' } })
     answer(response, body === '2' ? text.replaceAll('plant', '\\u0070lant') : text, {}, 401)
-  }, { apiKey: secret })
+  }, withKeys(secret))
   for (const body of ['1', '2']) {
     const failure = await failureOf(t, provider.call({ ...request, body }))
     t.is(failure.class.code, 'authentication')
@@ -180,7 +180,7 @@ test('keys are removed from what a provider says', async t => {
 })
 
 test('a key of a few characters, as local servers have, blanks out no words', async t => {
-  const { provider } = await setUp(t, (_request, response) => { answer(response, '{"error":{"message":"the list is none"}}', {}, 400) }, { apiKey: 'none' })
+  const { provider } = await setUp(t, (_request, response) => { answer(response, '{"error":{"message":"the list is none"}}', {}, 400) }, withKeys('none'))
   t.is((await failureOf(t, provider.call(request))).message, 'the list is none')
 })
 

@@ -69,3 +69,20 @@ test('a finalising batch refuses results that come late', async t => {
   t.deepEqual(batch.counts, { total: null, succeeded: 1, failed: 1 })
   t.deepEqual(await readFinishedLines(pool, id, 1, 10), new Set([1, 2]))
 })
+
+test('results are charged to budgets in the same statement, once for each line', async t => {
+  const { pool, id } = await running(t)
+  const { organizationId, projectId, apiKeyId } = (await readBatchById(pool, id))!
+  const subjects = [['organization', organizationId], ['project', projectId], ['key', apiKeyId], ['key', 'key_other']]
+  for (const [index, [kind, subject]] of subjects.entries()) {
+    await pool.query("INSERT INTO budget (id, organization_id, subject_kind, subject_id, period, amount) VALUES ($1, $2, $3, $4, 'total', 20)", [`bud_${index}`, organizationId, kind, subject])
+  }
+  await pool.query("INSERT INTO budget_lease (budget_id, period_start, process_id, outstanding) VALUES ('bud_2', '1970-01-01Z', 'worker_1', 100)")
+  await saveResults(pool, id, [ok(1), ok(2, null), bad(3)], 'worker_1')
+  await Promise.all(Array.from({ length: 6 }, async () => await saveResults(pool, id, [ok(1), ok(4)], 'worker_1')))
+  const { rows } = await pool.query('SELECT budget_id, spent FROM budget_period ORDER BY budget_id')
+  t.deepEqual(rows, ['bud_0', 'bud_1', 'bud_2'].map(budget => ({ budget_id: budget, spent: '14' })))
+  t.is((await pool.query<{ outstanding: string }>('SELECT outstanding FROM budget_lease')).rows[0]!.outstanding, '86')
+  const { rows: events } = await pool.query("SELECT data->'threshold' AS threshold FROM event WHERE resource_id = 'bud_2'")
+  t.deepEqual(events, [{ threshold: 50 }])
+})

@@ -1,39 +1,39 @@
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { newId } from '../lib/ids.ts'
-import type { Logger } from '../lib/log.ts'
-import { WORKER_LOCK_CLASS } from '../lib/store/worker-lock.ts'
+import { newId } from '../ids.ts'
+import type { Logger } from '../log.ts'
+import { WORKER_LOCK_CLASS } from './worker-lock.ts'
 
 /** ms between signs of life; also how soon a lost session is noticed at the latest. */
 const SEEN_INTERVAL = 2_000
 
 export interface Registration {
-  readonly workerId: string
+  /** `worker_…`, the name of its leases. */
+  readonly processId: string
   readonly identity: string
   close: () => Promise<void>
 }
 
 /**
  * Registers this process and holds its advisory lock on a session of its own: when the process dies, however it dies,
- * Postgres frees the lock, and the others know for certain that its chunks are theirs. A lost session is renewed at once.
+ * Postgres frees the lock, and the others know for certain that what it held is theirs. A lost session is renewed at once.
  */
-export async function registerWorker (databaseUrl: string, log: Logger): Promise<Registration> {
-  const workerId = newId('worker')
-  const identity = `${process.pid}@${hostname()}:${workerId}`
+export async function registerProcess (databaseUrl: string, log: Logger, processId = newId('worker')): Promise<Registration> {
+  const identity = `${process.pid}@${hostname()}:${processId}`
   let closed = false
   let client = await connect()
-  const { rows } = await client.query<{ lock_id: number }>('INSERT INTO worker (id, identity) VALUES ($1, $2) RETURNING lock_id', [workerId, identity])
+  const { rows } = await client.query<{ lock_id: number }>('INSERT INTO worker (id, identity) VALUES ($1, $2) RETURNING lock_id', [processId, identity])
   const lockId = rows[0]!.lock_id
   await client.query('SELECT pg_advisory_lock($1, $2)', [WORKER_LOCK_CLASS, lockId])
   const holding = hold()
 
   return {
-    workerId,
+    processId,
     identity,
     async close () {
       closed = true
-      await client.query('DELETE FROM worker WHERE id = $1', [workerId]).catch((error: unknown) => { log.warn({ err: error }, 'worker row left behind') })
+      await client.query('DELETE FROM worker WHERE id = $1', [processId]).catch((error: unknown) => { log.warn({ err: error }, 'worker row left behind') })
       await client.end()
       await holding
     }
@@ -53,7 +53,7 @@ export async function registerWorker (databaseUrl: string, log: Logger): Promise
       try {
         client = await connect()
         // the row may be gone: somebody took this process for dead
-        await client.query('INSERT INTO worker (id, lock_id, identity) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET seen_at = now()', [workerId, lockId, identity])
+        await client.query('INSERT INTO worker (id, lock_id, identity) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET seen_at = now()', [processId, lockId, identity])
         await client.query('SELECT pg_advisory_lock($1, $2)', [WORKER_LOCK_CLASS, lockId])
       } catch {
         await sleep(50) // an outage; the pool's users report it
@@ -65,7 +65,7 @@ export async function registerWorker (databaseUrl: string, log: Logger): Promise
   async function ended (connection: pg.Client): Promise<void> {
     await new Promise<void>(resolve => {
       const timer = setInterval(() => {
-        connection.query('UPDATE worker SET seen_at = now() WHERE id = $1', [workerId]).catch(() => { finish() })
+        connection.query('UPDATE worker SET seen_at = now() WHERE id = $1', [processId]).catch(() => { finish() })
       }, SEEN_INTERVAL)
       const finish = (): void => {
         clearInterval(timer)

@@ -1,0 +1,37 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Dependencies } from '../dependencies.ts'
+import { SiraError } from '../../lib/errors.ts'
+import { serve } from '../../lib/gateway/serve.ts'
+import type { Endpoint } from '../../lib/providers/types.ts'
+import { readRequest } from './read-request.ts'
+import { abortOnLeave, createSseReply } from './sse-reply.ts'
+
+/** How a surface ends its streams. Texts as they go to the socket. */
+export interface StreamWords {
+  /** After the last event. */
+  readonly end: string
+  /** An error after the answer has begun: the SDKs make an exception of it. */
+  readonly error: (error: SiraError, requestId: string) => string
+}
+
+/** Serves one request for a model on one surface: as a whole, or as a stream when the body says so. */
+export async function answer ({ gateway }: Dependencies, endpoint: Endpoint, words: StreamWords, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const wanted = readRequest(request, endpoint, gateway.state(), abortOnLeave(reply))
+  if (wanted.body.stream !== true) {
+    const { headers, body } = await serve(gateway, wanted, null)
+    reply.headers(headers).type('application/json; charset=utf-8')
+    return body
+  }
+  const stream = createSseReply(request, reply)
+  try {
+    const { headers } = await serve(gateway, wanted, stream)
+    const cost = headers['x-sira-cost']
+    // a comment, which every SSE parser passes over: headers went out before the cost was known
+    stream.end((cost === undefined ? '' : `: x-sira-cost ${cost}\n\n`) + words.end)
+  } catch (error) {
+    if (!stream.begun()) throw error
+    if (!(error instanceof SiraError)) request.log.error({ err: error }, 'stream failed')
+    stream.end(words.error(error instanceof SiraError ? error : new SiraError('internal_error', {}, { cause: error }), request.id))
+  }
+  return reply
+}

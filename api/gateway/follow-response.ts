@@ -1,0 +1,54 @@
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { isUnfinished, readResponseEvents } from '../../lib/store/responses.ts'
+import { throughOutage } from '../../lib/store/retry-outage.ts'
+import type { Dependencies } from '../dependencies.ts'
+import { abortOnLeave, createSseReply, type SseReply } from './sse-reply.ts'
+
+/** ms between looks for new events. */
+const lookEvery = 100
+/** Events read at once. */
+const page = 500
+/** ms without an event after which a comment keeps the connection from looking dead. */
+const keepAlive = 15_000
+
+/** Streams the events of a stored background response after number `after`, until its last. Leaving cancels nothing. */
+export async function followResponse (dependencies: Pick<Dependencies, 'pool'>, request: FastifyRequest, reply: FastifyReply, id: string, after: number): Promise<FastifyReply> {
+  const left = abortOnLeave(reply)
+  const stream = createSseReply(request, reply)
+  stream.begin({})
+  try {
+    await follow(dependencies, reply, stream, left, id, after)
+    stream.end('')
+  } catch (error) {
+    // cut off rather than ended: the reader comes again with starting_after
+    if (!left.aborted) request.log.error({ err: error }, 'stream failed')
+    reply.raw.destroy()
+  }
+  return reply
+}
+
+async function follow ({ pool }: Pick<Dependencies, 'pool'>, reply: FastifyReply, stream: SseReply, left: AbortSignal, id: string, after: number): Promise<void> {
+  let seen = after
+  let wroteAt = performance.now()
+  while (!left.aborted) {
+    // the state before the events: when it is an end, all events are there
+    const unfinished = await throughOutage(async () => await isUnfinished(pool, id), { signal: left })
+    const events = await throughOutage(async () => await readResponseEvents(pool, id, seen, page), { signal: left })
+    if (events.length > 0) {
+      seen = events.at(-1)!.sequenceNumber
+      wroteAt = performance.now()
+      if (!stream.write(events.map(({ data }) => ({ name: (JSON.parse(data) as { type: string }).type, data })), () => {})) {
+        await once(reply.raw, 'drain', { signal: left }).catch(() => {}) // left: the loop ends
+      }
+    } else if (!unfinished) {
+      break
+    }
+    if (performance.now() - wroteAt > keepAlive) {
+      wroteAt = performance.now()
+      reply.raw.write(': waiting\n\n')
+    }
+    if (events.length < page) await sleep(lookEvery, undefined, { signal: left }).catch(() => {}) // left: the loop ends
+  }
+}

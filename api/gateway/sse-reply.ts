@@ -1,0 +1,52 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { AnswerHeaders, StreamReply } from '../../lib/contracts/gateway.ts'
+import type { StreamEvent } from '../../lib/providers/types.ts'
+
+export interface SseReply extends StreamReply {
+  readonly begun: () => boolean
+  /** Writes `text` after the last event and ends the answer. */
+  end: (text: string) => void
+}
+
+/**
+ * Writes events to the socket by hand: one write for all that came together, and word to the provider's side when the
+ * client reads slower than the provider sends. Nothing is sent before `begin`, so that a refusal has a status of its own.
+ */
+export function createSseReply (request: FastifyRequest, reply: FastifyReply): SseReply {
+  const { raw } = reply
+  let begun = false
+  return {
+    begun: () => begun,
+    begin (headers: AnswerHeaders) {
+      begun = true
+      reply.hijack()
+      raw.writeHead(200, {
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-cache, no-transform',
+        'x-accel-buffering': 'no', // nginx would hold events back
+        'x-request-id': request.id,
+        ...headers
+      })
+    },
+    write (events, resume) {
+      if (raw.destroyed) return true
+      if (raw.write(formatEvents(events))) return true
+      raw.once('drain', resume)
+      return false
+    },
+    end (text) { raw.end(text) }
+  }
+}
+
+function formatEvents (events: readonly StreamEvent[]): string {
+  let text = ''
+  for (const { name, data } of events) text += name === null ? `data: ${data}\n\n` : `event: ${name}\ndata: ${data}\n\n`
+  return text
+}
+
+/** Aborted when the client closes the connection before the answer has been sent. */
+export function abortOnLeave (reply: FastifyReply): AbortSignal {
+  const controller = new AbortController()
+  reply.raw.once('close', () => { if (!reply.raw.writableFinished) controller.abort() })
+  return controller.signal
+}

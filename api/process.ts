@@ -1,0 +1,69 @@
+import cluster from 'node:cluster'
+import { setTimeout as sleep } from 'node:timers/promises'
+import closeWithGrace from 'close-with-grace'
+import { loadConfig } from '../lib/config.ts'
+import { applyAccess, loadAccess } from '../lib/control/config-file.ts'
+import { startControlPlane } from '../lib/control/control-plane.ts'
+import { createKeyring } from '../lib/crypto/seal.ts'
+import { createGateway } from '../lib/gateway/create-gateway.ts'
+import { newId } from '../lib/ids.ts'
+import { createLogger } from '../lib/log.ts'
+import { loadCatalog } from '../lib/providers/catalog.ts'
+import { createPool, createPrisma } from '../lib/store/database.ts'
+import { createHintPublisher } from '../lib/store/job-hints.ts'
+import { ensureBootstrapTenant } from '../lib/store/keys.ts'
+import { registerProcess } from '../lib/store/registration.ts'
+import { throughOutage } from '../lib/store/retry-outage.ts'
+import { createObjectStore } from '../lib/store/s3.ts'
+import { createTemporalClient } from '../lib/temporal/connect.ts'
+import { AggregatorRegistry } from 'prom-client'
+import { buildApp } from './app.ts'
+import { readClusterMetrics } from './cluster.ts'
+import { createJobFeed } from './realtime/job-feed.ts'
+
+const config = loadConfig()
+const log = createLogger(config.logLevel, 'api')
+const fileCatalog = loadCatalog(config, process.env)
+const access = loadAccess(config.configFile, process.env)
+const { encryptionKeys, outageGrace } = config.control
+const keyring = encryptionKeys === null ? null : createKeyring(encryptionKeys)
+const pool = createPool(config.databaseUrl, log)
+const prisma = createPrisma(config.databaseUrl)
+const objects = createObjectStore(config.s3)
+const temporal = createTemporalClient(config)
+const jobFeed = createJobFeed({ databaseUrl: config.databaseUrl, pool, log })
+const hints = createHintPublisher(config.databaseUrl, log)
+const control = await startControlPlane({ pool, fileCatalog, keyring, log, outageGrace })
+
+const processId = newId('worker')
+const stopping = new AbortController()
+// Postgres may come up later than this process; what needs the registration needs Postgres too
+const registering = throughOutage(async () => await registerProcess(config.databaseUrl, log, processId), { giveUpAfter: Infinity, signal: stopping.signal })
+registering.catch((error: unknown) => { if (!stopping.signal.aborted) log.error({ err: error }, 'api process not registered') })
+const { gateway, metrics: { registry }, close: closeGateway } = await createGateway({ config, pool, control, processId, log })
+if (cluster.isWorker) AggregatorRegistry.setRegistries([registry])
+const readMetrics = async (): Promise<string> => cluster.isWorker ? await readClusterMetrics() : await registry.metrics()
+
+const app = await buildApp({
+  config, pool, prisma, objects, catalog: control.catalog, control, keyring, gateway, metrics: registry, readMetrics, temporal, jobFeed, hints, log
+}, { loggerInstance: log })
+
+/** ms; an orchestrator's usual 30 s less a margin. */
+closeWithGrace({ delay: 25_000, logger: log }, async ({ signal, err }) => {
+  if (err !== undefined) log.error({ err }, 'api fails')
+  log.info({ signal }, 'api draining')
+  app.startDraining()
+  await sleep(config.api.drainDelay) // readiness is down: load balancers look elsewhere before the listener closes
+  await app.close()
+  await closeGateway()
+  stopping.abort()
+  await registering.then(async registration => { await registration.close() }, () => {}) // told above
+  await Promise.all([jobFeed.close(), hints.close(), control.close()])
+  await Promise.all([pool.end(), prisma.$disconnect(), temporal.connection.close()])
+})
+
+await app.listen({ host: config.api.host, port: config.api.port })
+const { adminKey } = config.api
+// Postgres may come up later than this process; until then readiness is down
+if (adminKey !== null) await throughOutage(async () => { await ensureBootstrapTenant(pool, { adminKey }) })
+if (access !== null) await throughOutage(async () => { await applyAccess(pool, access) })

@@ -1,0 +1,169 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { FastifyInstance, FastifySchema } from 'fastify'
+import { WebSocketServer, type WebSocket } from 'ws'
+import type { Caller } from '../../lib/contracts/jobs.ts'
+import { ChatBody } from '../../lib/dialects/chat-schema.ts'
+import { checkMessages } from '../../lib/dialects/check-messages.ts'
+import { isDeeperThan, maxBodyDepth } from '../../lib/domain/batch-line.ts'
+import { SiraError } from '../../lib/errors.ts'
+import { serve } from '../../lib/gateway/serve.ts'
+import { newId } from '../../lib/ids.ts'
+import { readRequest } from '../gateway/read-request.ts'
+import { checkAddress, keyOf, requireScope } from '../plugins/authentication.ts'
+import { errorBody } from '../plugins/errors.ts'
+import { compileValidator } from '../plugins/validation.ts'
+import { parseClientMessage, type ClientMessage, type ServerMessage } from './chat-messages.ts'
+import { createKeyWatch } from './key-watch.ts'
+import { toSiraError } from './to-sira-error.ts'
+
+export const chatSocketPath = '/api/v1/chat/stream'
+/** Requests under way on one socket. */
+const mostRequests = 64
+const mostSockets = 5_000
+/** ms between signs of life; a client that answers none in between is gone. */
+const heartbeat = 30_000
+/** Bytes waiting to be sent from which on providers are asked to pause. */
+const highWater = 256 * 1024
+/** Bytes waiting to be sent above which no further message is taken. Every request may have one write over the mark above. */
+const mostWaiting = 64 * 1024 * 1024
+/** Policy violation (RFC 6455): the key has ended. Going away: this process has. */
+const keyEnded = 1008
+const goingAway = 1001
+
+/**
+ * Chat streams over a WebSocket: one socket, many requests by id, each cancelled for itself. The key comes in the
+ * Authorization or x-api-key header, or from a browser, which cannot send headers, as the subprotocol `sira.key.<key>`
+ * beside `sira.chat`.
+ */
+export function attachChatSocket (app: FastifyInstance): { close: () => Promise<void> } {
+  const { dependencies, authenticate } = app
+  const { log, pool, config } = dependencies
+  const server = new WebSocketServer({ noServer: true, maxPayload: config.api.bodyLimit, perMessageDeflate: false, handleProtocols: offered => offered.has('sira.chat') ? 'sira.chat' : false })
+  const keys = createKeyWatch(pool, log)
+  const validate = compileValidator({ schema: ChatBody as FastifySchema, httpPart: 'body', method: 'POST', url: chatSocketPath })
+  const alive = new WeakSet<WebSocket>()
+  const pulse = setInterval(() => {
+    for (const socket of server.clients) {
+      if (!alive.delete(socket)) socket.terminate()
+      else socket.ping()
+    }
+  }, heartbeat)
+
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    if (request.url?.split('?')[0] !== chatSocketPath) return
+    socket.on('error', () => { socket.destroy() })
+    admit(request).then(caller => {
+      server.handleUpgrade(request, socket, head, connected => { open(connected, caller) })
+    }, (error: unknown) => {
+      const refusal = toSiraError(error)
+      if (refusal.status >= 500) log.error({ err: error }, 'socket not authenticated')
+      const body = JSON.stringify(errorBody(refusal, 'native', newId('request')))
+      socket.end(`HTTP/1.1 ${refusal.status} Refused\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`)
+    })
+  }
+  app.server.on('upgrade', onUpgrade)
+
+  async function admit ({ headers, socket }: IncomingMessage): Promise<Caller> {
+    if (server.clients.size >= mostSockets) throw new SiraError('unavailable', { dependency: 'A free socket' })
+    const offered = String(headers['sec-websocket-protocol'] ?? '').split(',').map(name => name.trim())
+    const key = keyOf(headers) ?? offered.find(name => name.startsWith('sira.key.'))?.slice('sira.key.'.length) ?? null
+    const caller = key === null ? null : await authenticate(key)
+    if (caller === null) throw new SiraError('invalid_api_key')
+    checkAddress(caller, socket.remoteAddress ?? '')
+    requireScope({ caller }, 'inference')
+    return caller
+  }
+
+  function open (socket: WebSocket, caller: Caller): void {
+    const running = new Map<string, AbortController>()
+    const stopAll = (): void => { for (const controller of running.values()) controller.abort() }
+    alive.add(socket)
+    const unwatch = keys.watch(caller.keyId, () => {
+      socket.close(keyEnded, 'the key has ended')
+      stopAll()
+    })
+    socket.on('pong', () => { alive.add(socket) })
+    socket.on('error', () => { socket.terminate() })
+    socket.on('close', () => {
+      unwatch()
+      stopAll()
+    })
+    socket.on('message', (data, isBinary) => {
+      // after a close of ours a client may go on sending until it answers
+      if (socket.readyState !== socket.OPEN) return
+      // what is answered at once, refusals above all, waits for no reader: who asks on and reads nothing is cut off
+      if (socket.bufferedAmount > mostWaiting) {
+        socket.terminate()
+        return
+      }
+      let id: string | undefined
+      try {
+        if (isBinary) throw new SiraError('invalid_json', { reason: 'a text message is needed.' })
+        const message = parseClientMessage(String(data))
+        id = message.id
+        if (message.type === 'cancel') running.get(id)?.abort()
+        else run(socket, caller, running, message)
+      } catch (error) {
+        send(socket, refusalOf(error, id))
+      }
+    })
+  }
+
+  function run (socket: WebSocket, caller: Caller, running: Map<string, AbortController>, message: ClientMessage & { type: 'request' }): void {
+    const { id, body } = message
+    if (running.has(id)) throw new SiraError('invalid_parameter', { param: 'id', reason: 'a request with this id is under way.' }, { param: 'id' })
+    if (running.size >= mostRequests) throw new SiraError('concurrency_limit_exceeded', { kind: 'socket', limit: mostRequests })
+    if (isDeeperThan(body, maxBodyDepth + 4)) throw new SiraError('invalid_json', { reason: 'it is nested too deep.' })
+    if (!validate(body)) {
+      const fault = (validate as { errors?: Array<{ instancePath?: string, message?: string }> }).errors?.[0]
+      const param = fault?.instancePath?.slice(1).replaceAll('/', '.') || 'body'
+      throw new SiraError('invalid_parameter', { param, reason: `it ${fault?.message ?? 'is not valid'}.` }, { param })
+    }
+    checkMessages(body.messages as readonly unknown[])
+    const controller = new AbortController()
+    running.set(id, controller)
+    answer(socket, caller, message, controller.signal)
+      .catch((error: unknown) => {
+        if (controller.signal.aborted) send(socket, { type: 'cancelled', id })
+        else send(socket, refusalOf(error, id))
+      })
+      .finally(() => { running.delete(id) })
+  }
+
+  async function answer (socket: WebSocket, caller: Caller, { id, body, headers }: ClientMessage & { type: 'request' }, signal: AbortSignal): Promise<void> {
+    const requestId = newId('request')
+    const request = readRequest({ id: requestId, caller, body, bodyText: JSON.stringify(body), headers }, '/v1/chat/completions', dependencies.gateway.state(), signal)
+    const { headers: last } = await serve(dependencies.gateway, request, {
+      begin: begun => { send(socket, { type: 'begin', id, request_id: requestId, headers: begun }) },
+      write: (events, resume) => {
+        // the event's text goes on as it is: parsing it only to write it again would cost as much as all the rest
+        const messages = events.map(({ data }) => `{"type":"event","id":${JSON.stringify(id)},"data":${data}}`)
+        messages.forEach((text, place) => { socket.send(text, place === messages.length - 1 ? () => { if (paused) resume() } : undefined) })
+        const paused = socket.bufferedAmount > highWater
+        return !paused
+      }
+    })
+    send(socket, { type: 'done', id, cost: last['x-sira-cost'] ?? null })
+  }
+
+  function refusalOf (error: unknown, id: string | undefined): ServerMessage {
+    const told = toSiraError(error)
+    if (told.code === 'internal_error') log.error({ err: error }, 'socket request failed')
+    return { type: 'error', ...(id === undefined ? {} : { id }), error: (errorBody(told, 'openai', '') as { error: object }).error }
+  }
+
+  return {
+    async close () {
+      clearInterval(pulse)
+      app.server.off('upgrade', onUpgrade)
+      for (const socket of server.clients) socket.close(goingAway, 'shutting down')
+      server.close()
+      await keys.close()
+    }
+  }
+}
+
+function send (socket: WebSocket, message: ServerMessage): void {
+  if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(message))
+}

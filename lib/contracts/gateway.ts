@@ -1,0 +1,54 @@
+import type { Endpoint, StreamEvent } from '../providers/types.ts'
+import type { Caller } from './jobs.ts'
+
+/** A request for a model, on whatever surface it came. Times: createdAt ms since 1970; startedAt, deadline monotonic ms. */
+export interface GatewayRequest {
+  readonly id: string
+  readonly caller: Caller
+  /** The dialect the caller speaks. */
+  readonly endpoint: Endpoint
+  /** The body as it came, and parsed. */
+  readonly text: string
+  readonly body: Readonly<Record<string, unknown>>
+  /** A body that was read off the event loop: `body` has stand-ins for its bulk, `text` is empty. */
+  readonly large?: LargeBody
+  readonly createdAt: number
+  readonly startedAt: number
+  /** When the client will have given up waiting for an answer to begin. */
+  readonly deadline: number
+  /** Aborted when the client has gone. */
+  readonly signal: AbortSignal
+  readonly cache: CacheWish
+  /** W3C trace context of the caller, where it sent one. */
+  readonly traceparent: string | undefined
+  /** Overrides the model's rule for parameters a target cannot do; null = the model's. */
+  readonly unsupported: 'refuse' | 'drop' | null
+}
+
+/** The bytes as they came, and what was found out about them. */
+export interface LargeBody { readonly bytes: Uint8Array, readonly inputTokens: number }
+
+/** What the request says of the cache (header x-sira-cache); absent = as the key says. */
+export interface CacheWish {
+  readonly mode: 'default' | 'off' | 'refresh'
+  /** Seconds; null = the key's. */
+  readonly ttlSeconds: number | null
+}
+
+/** x-sira-* and limit headers, lower case. */
+export type AnswerHeaders = Readonly<Record<string, string>>
+
+/** An answer as a whole, in the caller's dialect. */
+export interface WholeAnswer {
+  readonly headers: AnswerHeaders
+  /** JSON text. */
+  readonly body: string
+}
+
+/** Where a streamed answer goes, in the caller's dialect. */
+export interface StreamReply {
+  /** Once, before the first events; from then on a failure can only be told inside the stream. */
+  begin: (headers: AnswerHeaders) => void
+  /** false = wait until `resume` is called. */
+  write: (events: readonly StreamEvent[], resume: () => void) => boolean
+}

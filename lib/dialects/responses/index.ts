@@ -1,0 +1,5 @@
+export { responseError, responseErrorEvent } from './error.ts'
+export { inputItems, referencedIds, type Item } from './items.ts'
+export { chatToResponse, responseObject, type ResponseContext } from './response.ts'
+export { createResponsesStream } from './stream.ts'
+export { responsesToChat } from './to-chat.ts'

@@ -1,0 +1,57 @@
+/** What is known of a deployment that could be chosen. */
+export interface Candidate {
+  readonly weight: number
+  readonly priority: number
+  /** Whether its circuit breaker lets a call through. */
+  readonly admitted: boolean
+  /** Expected ms of a call, by peakEwma; 0 = never called. */
+  readonly latency: number
+  readonly inFlight: number
+}
+
+/** ms after which an old latency counts for a third of what it did. */
+const decay = 10_000
+
+/**
+ * Peak-sensitive moving average: a slower call counts in full at once, faster ones bring the figure down slowly, the slower
+ * the more recent it is. `age` = ms since the last observation.
+ */
+export function peakEwma (previous: number, observed: number, age: number): number {
+  if (previous === 0 || observed >= previous) return observed
+  const kept = Math.exp(-Math.max(0, age) / decay)
+  return previous * kept + observed * (1 - kept)
+}
+
+/**
+ * The place of the deployment to call, or -1 when none is left: of those not tried yet whose circuit is closed, the best
+ * priority; there two are drawn by weight and the one with less expected work (latency × calls in flight) is taken. The draw
+ * spreads the load, the comparison keeps it off the slow. A weight of 0 is drawn only when nothing else is there.
+ * `random` gives numbers in [0, 1).
+ */
+export function chooseDeployment (candidates: readonly Candidate[], tried: (place: number) => boolean, random: () => number): number {
+  let priority = Infinity
+  for (const [place, { admitted, priority: own }] of candidates.entries()) if (admitted && !tried(place) && own < priority) priority = own
+  if (priority === Infinity) return -1
+  const places: number[] = []
+  for (const [place, candidate] of candidates.entries()) if (candidate.admitted && candidate.priority === priority && !tried(place)) places.push(place)
+  if (places.length === 1) return places[0]!
+  const first = draw(candidates, places, random)
+  // of all again: with two deployments, drawing both each time would be no draw, and the slower would never be seen again
+  const second = draw(candidates, places, random)
+  return work(candidates[second]!) < work(candidates[first]!) ? second : first
+}
+
+function work ({ latency, inFlight }: Candidate): number {
+  return latency * (inFlight + 1)
+}
+
+function draw (candidates: readonly Candidate[], places: readonly number[], random: () => number): number {
+  const total = places.reduce((sum, place) => sum + candidates[place]!.weight, 0)
+  if (total === 0) return places[Math.floor(random() * places.length)]!
+  let left = random() * total
+  for (const place of places) {
+    left -= candidates[place]!.weight
+    if (left < 0) return place
+  }
+  return places.findLast(place => candidates[place]!.weight > 0)!
+}

@@ -1,0 +1,71 @@
+import { abandoned, admits, begun, closedBreaker, failed, succeeded, type Breaker } from '../domain/circuit-breaker.ts'
+import { peakEwma } from '../domain/choose-deployment.ts'
+
+/** What this process has seen of a deployment. */
+export interface Health {
+  readonly inFlight: number
+  /** Expected ms of a whole call and to the first event of a stream; 0 = not seen yet. */
+  readonly latency: { readonly unary: number, readonly stream: number }
+  readonly breaker: Breaker
+}
+
+export type CallEnd =
+  | { readonly kind: 'answered', readonly ms: number }
+  /** An answer that shows the deployment works, but says nothing of its speed: a refusal of the request. */
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'failed', readonly retryAfter: number | null }
+  | { readonly kind: 'abandoned' }
+
+export interface DeploymentHealth {
+  read: (deployment: string, now: number) => Health & { readonly admitted: boolean }
+  /** Counts a call as in flight; the function it gives back ends it, once. */
+  begin: (deployment: string, stream: boolean) => (end: CallEnd) => void
+  /** Of all that were ever called, for metrics. */
+  all: () => Iterable<readonly [deployment: string, health: Health]>
+}
+
+interface Entry { inFlight: number, unary: number, stream: number, seenAt: number, breaker: Breaker }
+
+/** Health lives in the process: what one sees of a provider may be its own network. Bounded by the deployments there are. */
+export function createDeploymentHealth (clock: () => number = () => performance.now()): DeploymentHealth {
+  const entries = new Map<string, Entry>()
+  const entryOf = (deployment: string): Entry => {
+    let entry = entries.get(deployment)
+    if (entry === undefined) {
+      entry = { inFlight: 0, unary: 0, stream: 0, seenAt: 0, breaker: closedBreaker }
+      entries.set(deployment, entry)
+    }
+    return entry
+  }
+
+  return {
+    read (deployment, now) {
+      const entry = entries.get(deployment)
+      if (entry === undefined) return { inFlight: 0, latency: { unary: 0, stream: 0 }, breaker: closedBreaker, admitted: true }
+      return { ...view(entry), admitted: admits(entry.breaker, now) }
+    },
+    begin (deployment, stream) {
+      const entry = entryOf(deployment)
+      entry.inFlight += 1
+      entry.breaker = begun(entry.breaker, clock())
+      return end => {
+        const now = clock()
+        entry.inFlight -= 1
+        if (end.kind === 'failed') entry.breaker = failed(entry.breaker, now, end.retryAfter)
+        else if (end.kind === 'abandoned') entry.breaker = abandoned(entry.breaker)
+        else entry.breaker = succeeded(entry.breaker)
+        if (end.kind !== 'answered') return
+        const kind = stream ? 'stream' : 'unary'
+        entry[kind] = peakEwma(entry[kind], end.ms, now - entry.seenAt)
+        entry.seenAt = now
+      }
+    },
+    * all () {
+      for (const [deployment, entry] of entries) yield [deployment, view(entry)] as const
+    }
+  }
+}
+
+function view ({ inFlight, unary, stream, breaker }: Entry): Health {
+  return { inFlight, latency: { unary, stream }, breaker }
+}

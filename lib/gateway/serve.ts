@@ -1,0 +1,293 @@
+import type { Admission, Budgets, ControlState, Limiting, Reservation } from '../contracts/allowance.ts'
+import { mayUseModel } from '../contracts/scopes.ts'
+import type { ChatCompletion } from '../contracts/chat.ts'
+import type { AnswerHeaders, GatewayRequest, StreamReply, WholeAnswer } from '../contracts/gateway.ts'
+import type { Usage } from '../contracts/prices.ts'
+import type { UsageJournal, UsageRecord } from '../contracts/usage.ts'
+import { costOfUsage, estimateCost } from '../domain/cost.ts'
+import { boundOutput, estimateInputTokens, estimateReceived, receive, type Received } from '../domain/estimate-tokens.ts'
+import { formatUsd } from '../domain/price.ts'
+import { SiraError } from '../errors.ts'
+import type { Catalog, ModelConfig } from '../providers/catalog-types.ts'
+import type { Provider, ProviderAnswer, StreamEvent, StreamOutcome } from '../providers/types.ts'
+import { toClientError } from './client-error.ts'
+import { deliver, DeliveryFailure, type Prepared, type Target } from './deliver.ts'
+import type { DeploymentHealth } from './deployment-health.ts'
+import { fitLarge, fitTo, type Fit } from './prepare.ts'
+import type { ResponseCache } from './response-cache.ts'
+import type { StreamTranslator } from './translation.ts'
+
+export interface Gateway {
+  readonly catalog: Catalog
+  readonly providers: { get: (name: string) => Provider | undefined }
+  readonly health: DeploymentHealth
+  readonly state: () => ControlState
+  readonly limiting: Limiting
+  readonly budgets: Budgets
+  readonly journal: UsageJournal
+  readonly cache: ResponseCache
+  /** Bytes of one provider answer. */
+  readonly maxAnswerBytes: number
+  /** Told of every request that was delivered or answered from the cache, for metrics and traces. */
+  readonly observe: (record: UsageRecord, traceparent: string | undefined) => void
+}
+
+const nothing: Usage = { inputTokens: 0, cachedInputTokens: 0, outputTokens: 0, reasoningTokens: 0 }
+/** Not HTTP's, but what proxies log when the client closed the connection. */
+const clientGone = 499
+
+/**
+ * Answers a request for a model: admits it (limits, budget), delivers it, writes down what it used before its answer ends,
+ * settles. With `reply` the answer is streamed and the promise resolves when its last event has been written, with what
+ * the surface still has to add; without, it resolves with the whole answer. Throws SiraError; once `reply.begin` was called
+ * the error has to be told inside the stream.
+ */
+export async function serve (gateway: Gateway, request: GatewayRequest, reply: StreamReply | null): Promise<WholeAnswer> {
+  const { caller, body } = request
+  const state = gateway.state()
+  const model = resolveModel(gateway.catalog, request)
+  const hit = await gateway.cache.find(request, reply !== null)
+  if (hit !== null) return replay(gateway, request, model, hit, reply)
+  if (!gateway.journal.hasRoom()) throw new SiraError('usage_backlog', {}, { retryAfter: 1 })
+
+  const inputTokens = request.large?.inputTokens ?? estimateInputTokens(request.text)
+  const output = boundOutput(body, model.maxOutputTokens)
+  if (model.contextWindow !== null && inputTokens > model.contextWindow * 2 && model.policy.contextFallbacks.length === 0) {
+    // twice, because the estimate may be off; what is closer the provider judges
+    throw new SiraError('context_length_exceeded', { limit: model.contextWindow, model: model.id }, { param: 'messages' })
+  }
+  const admitted = gateway.limiting.admit(state.limitsOf(caller, model.id), inputTokens + output.expected)
+  const admission = admitted instanceof Promise ? await admitted : admitted
+  let reservation: Reservation
+  try {
+    const most = estimateCost(model.deployments[0]!.prices, inputTokens, output.most)
+    const reserved = gateway.budgets.reserve(state.budgetsOf(caller), most, request.signal)
+    reservation = reserved instanceof Promise ? await reserved : reserved
+  } catch (error) {
+    admission.settle(0)
+    throw error
+  }
+  const exchange = new Exchange(gateway, request, admission, reservation, inputTokens, String(state.version))
+  return reply === null ? await exchange.whole(model) : await exchange.streamed(model, reply)
+}
+
+function resolveModel (catalog: Catalog, { body, caller }: GatewayRequest): ModelConfig {
+  const id = body.model
+  if (typeof id !== 'string') throw new SiraError('missing_parameter', { param: 'model' })
+  const model = catalog.models.get(id)
+  if (model === undefined) throw new SiraError('model_not_found', { model: id.slice(0, 100) }, { param: 'model' })
+  if (!mayUseModel(caller.models, id)) throw new SiraError('model_not_allowed', { model: id }, { param: 'model' })
+  return model
+}
+
+/** Output tokens of a whole answer whose provider did not tell, by its JSON text; vectors and verdicts are no output. */
+function estimateAnswer (endpoint: string, json: string): number {
+  return endpoint === '/v1/embeddings' || endpoint === '/v1/moderations' ? 0 : Math.ceil(json.length / 4)
+}
+
+/** One request between admission and settlement. A class, because both ways to answer share what they have to settle. */
+class Exchange {
+  readonly #gateway: Gateway
+  readonly #request: GatewayRequest
+  readonly #admission: Admission
+  readonly #reservation: Reservation
+  readonly #inputTokens: number
+  readonly #version: string
+  #fit: Fit | null = null
+  #firstAt: number | null = null
+  readonly #received: Received = { events: 0, characters: 0, least: Infinity }
+
+  constructor (gateway: Gateway, request: GatewayRequest, admission: Admission, reservation: Reservation, inputTokens: number, version: string) {
+    this.#gateway = gateway
+    this.#request = request
+    this.#admission = admission
+    this.#reservation = reservation
+    this.#inputTokens = inputTokens
+    this.#version = version
+  }
+
+  async whole (model: ModelConfig): Promise<WholeAnswer> {
+    let delivered
+    try {
+      delivered = await this.#deliver(model, null)
+    } catch (error) {
+      throw this.#fail(error, model)
+    }
+    const { target, attempts } = delivered
+    const answer = delivered.answer as ProviderAnswer
+    const { translation } = this.#fit!
+    // a provider that does not tell is billed by what came
+    const known = answer.usage ?? { ...nothing, inputTokens: this.#inputTokens, outputTokens: estimateAnswer(this.#request.endpoint, answer.body) }
+    const cost = this.#settle({ target, attempts, usage: known, status: 200, errorCode: null, stream: false, estimated: answer.usage === null })
+    const body = translation === null ? answer.body : JSON.stringify(translation.answer(JSON.parse(answer.body) as ChatCompletion, answer.usage))
+    const cached = this.#gateway.cache.store(this.#request, target.model.id, [{ name: null, data: body }], false)
+    const headers = { ...this.#headers(target, attempts, cached), ...(cost === null ? {} : { 'x-sira-cost': formatUsd(cost) }) }
+    return { headers, body }
+  }
+
+  async streamed (model: ModelConfig, reply: StreamReply): Promise<WholeAnswer> {
+    const recording = this.#gateway.cache.record(this.#request)
+    let translator: StreamTranslator | null = null
+    let opened: { target: Target, headers: AnswerHeaders } | null = null
+    const write = (events: readonly StreamEvent[], resume: () => void): boolean => {
+      recording?.add(events)
+      return events.length === 0 || reply.write(events, resume)
+    }
+    let delivered
+    try {
+      delivered = await this.#deliver(model, (target, events, resume) => {
+        for (const { data } of events) receive(this.#received, data)
+        if (opened === null) {
+          this.#firstAt = performance.now()
+          translator = this.#fit!.translation?.stream() ?? null
+          // how often it was tried is known by now: nothing is tried again after the first event
+          opened = { target, headers: this.#headers(target, this.#attempts, recording === null ? null : 'miss') }
+          reply.begin(opened.headers)
+        }
+        return write(translator === null ? events : events.flatMap(({ data }) => translator!.push(data)), resume)
+      })
+    } catch (error) {
+      throw this.#fail(error, model, reply)
+    }
+    const { target, attempts } = delivered
+    const { usage, usageEvent } = delivered.answer as StreamOutcome
+    if (opened === null) reply.begin(this.#headers(target, attempts, null)) // a stream without an event
+    // a provider that does not tell is billed by what came
+    const known = usage ?? this.#estimate(null)
+    const cost = this.#settle({ target, attempts, usage: known, status: 200, errorCode: null, stream: true, estimated: usage === null })
+    const last = this.#lastEvents(translator, usage, usageEvent)
+    write(last, () => {})
+    recording?.complete(target.model.id)
+    return { headers: cost === null ? {} : { 'x-sira-cost': formatUsd(cost) }, body: '' }
+  }
+
+  #lastEvents (translator: StreamTranslator | null, usage: Usage | null, usageEvent: string | null): readonly StreamEvent[] {
+    if (translator !== null) return translator.end(usage)
+    const options = this.#request.body.stream_options as { include_usage?: unknown } | null | undefined
+    return usageEvent !== null && options?.include_usage === true ? [{ name: null, data: usageEvent }] : []
+  }
+
+  #attempts = 0
+
+  async #deliver (model: ModelConfig, sink: ((target: Target, events: readonly StreamEvent[], resume: () => void) => boolean) | null) {
+    const { catalog, providers, health, maxAnswerBytes } = this.#gateway
+    const { id, caller, signal, deadline } = this.#request
+    return await deliver({ catalog, providers, health }, {
+      id,
+      model,
+      allows: fallback => mayUseModel(caller.models, fallback),
+      prepare: target => {
+        const provider = providers.get(target.provider.name)
+        const { large } = this.#request
+        if (large !== undefined) return fitLarge(target, provider, this.#request, large).then(fit => this.#use(fit))
+        return this.#use(fitTo(target, provider, this.#request))
+      },
+      signal,
+      deadline,
+      maxAnswerBytes,
+      sink
+    })
+  }
+
+  #use (fit: Fit): Prepared {
+    this.#fit = fit
+    this.#attempts += 1
+    return fit
+  }
+
+  /** Settles a request that failed and gives the error to tell. */
+  #fail (error: unknown, model: ModelConfig, reply: StreamReply | null = null): unknown {
+    if (!(error instanceof DeliveryFailure)) {
+      this.#admission.settle(0)
+      this.#reservation.settle(null)
+      return error
+    }
+    const { failure, target, attempts, begun } = error
+    const told = toClientError(failure)
+    const gone = failure.class.code === 'aborted'
+    // what a provider began to send, or was at work on when the client left, it bills
+    const spent = begun || gone ? this.#estimate(failure.partialUsage) : nothing
+    this.#settle({
+      target, attempts, usage: spent, status: gone ? clientGone : told.status, errorCode: gone ? 'client_gone' : told.code, stream: reply !== null, estimated: begun || gone
+    })
+    if (begun) return told
+    const headers = { ...this.#headers(target, attempts, null), 'x-sira-model': model.id }
+    return new SiraError(told.code, told.params, {
+      ...(told.param === null ? {} : { param: told.param }), ...(told.retryAfter === undefined ? {} : { retryAfter: told.retryAfter }),
+      ...(told.upstream === null ? {} : { upstream: told.upstream }), headers: { ...told.headers, ...headers }, cause: failure
+    })
+  }
+
+  #estimate (partial: Usage | null): Usage {
+    const outputTokens = Math.max(partial?.outputTokens ?? 0, estimateReceived(this.#received))
+    return partial === null ? { ...nothing, inputTokens: this.#inputTokens, outputTokens } : { ...partial, outputTokens }
+  }
+
+  #headers (target: Target, attempts: number, cache: 'miss' | 'refresh' | null): AnswerHeaders {
+    const { dropped } = this.#fit ?? { dropped: [] }
+    return {
+      ...this.#admission.headers,
+      'x-sira-model': target.model.id,
+      'x-sira-provider': target.provider.name,
+      'x-sira-deployment': target.deployment.id,
+      'x-sira-attempts': String(attempts),
+      'x-sira-config-version': this.#version,
+      ...(dropped.length === 0 ? {} : { 'x-sira-dropped-params': dropped.join(',') }),
+      ...(cache === null ? {} : { 'x-sira-cache': cache })
+    }
+  }
+
+  /** Writes down and settles, once. Gives the cost in pico-USD. */
+  #settle (end: { target: Target, attempts: number, usage: Usage, status: number, errorCode: string | null, stream: boolean, estimated: boolean }): bigint | null {
+    const { target, attempts, usage, status, errorCode, stream, estimated } = end
+    const cost = costOfUsage(usage, target.deployment.prices)
+    record(this.#gateway, this.#request, {
+      model: target.model.id,
+      provider: target.provider.name,
+      deployment: target.deployment.id,
+      status,
+      errorCode,
+      attempts,
+      usage,
+      cost: cost === null ? null : cost.toString(),
+      firstTokenMs: this.#firstAt === null ? null : Math.round(this.#firstAt - this.#request.startedAt),
+      stream,
+      cached: false,
+      estimated
+    })
+    this.#admission.settle(usage.inputTokens + usage.outputTokens)
+    this.#reservation.settle(cost)
+    return cost
+  }
+}
+
+type Outcome = Omit<UsageRecord, 'id' | 'createdAt' | 'organizationId' | 'projectId' | 'keyId' | 'endpoint' | 'endUser' | 'latencyMs'>
+
+function record (gateway: Gateway, request: GatewayRequest, outcome: Outcome): void {
+  const { id, createdAt, caller, endpoint, body, startedAt } = request
+  const label = body.safety_identifier ?? body.user ?? (body.metadata as { user_id?: unknown } | null | undefined)?.user_id
+  const line: UsageRecord = {
+    id,
+    createdAt,
+    organizationId: caller.organizationId,
+    projectId: caller.projectId,
+    keyId: caller.keyId,
+    endpoint,
+    endUser: typeof label === 'string' ? label.slice(0, 256) : null,
+    latencyMs: Math.round(performance.now() - startedAt),
+    ...outcome
+  }
+  gateway.journal.append(line)
+  gateway.observe(line, request.traceparent)
+}
+
+function replay (gateway: Gateway, request: GatewayRequest, model: ModelConfig, hit: { events: readonly StreamEvent[], ageSeconds: number }, reply: StreamReply | null): WholeAnswer {
+  const headers = { 'x-sira-model': model.id, 'x-sira-cache': 'hit', 'x-sira-attempts': '0', 'x-sira-cost': '0', age: String(hit.ageSeconds) }
+  record(gateway, request, {
+    model: model.id, provider: null, deployment: null, status: 200, errorCode: null, attempts: 0, usage: nothing, cost: '0', firstTokenMs: null, stream: reply !== null, cached: true, estimated: false
+  })
+  if (reply === null) return { headers, body: hit.events[0]!.data }
+  reply.begin(headers)
+  reply.write(hit.events, () => {})
+  return { headers: { 'x-sira-cost': '0' }, body: '' }
+}

@@ -1,0 +1,58 @@
+import type { Usage } from '../../contracts/prices.ts'
+import { estimateInputTokens } from '../../domain/estimate-tokens.ts'
+import { SiraError } from '../../errors.ts'
+import { ownFailure } from '../failure-messages.ts'
+import { unsupported } from './media.ts'
+import { modelPath } from './request.ts'
+import { readGeminiUsage } from './usage.ts'
+import { objectsOf } from './wire.ts'
+
+/** OpenAI's embeddings request, as far as it is read. */
+export interface EmbeddingsRequest {
+  readonly model: string
+  readonly input: unknown
+  readonly dimensions?: number | null
+  readonly encoding_format?: string | null
+}
+
+/** As Gemini's batchEmbedContents. Throws a SiraError for inputs that are no texts. */
+export function toBatchEmbedContents ({ model, input, dimensions }: EmbeddingsRequest): object {
+  if (input === undefined) throw new SiraError('missing_parameter', { param: 'input' })
+  const texts: readonly unknown[] = Array.isArray(input) ? input : [input]
+  return {
+    requests: texts.map(text => {
+      if (typeof text !== 'string') throw unsupported(model, 'input', 'It takes texts, not tokens.')
+      return {
+        model: modelPath(model).slice(1),
+        content: { parts: [{ text }] },
+        ...(typeof dimensions === 'number' && { outputDimensionality: dimensions })
+      }
+    })
+  }
+}
+
+/**
+ * The answer as OpenAI's. Gemini tells usage only in newer versions of the API: null where it does not. The answer has a usage
+ * all the same, of four characters a token: OpenAI's clients read it unasked.
+ * Throws a ProviderFailure for an answer without the vectors asked for.
+ */
+export function toEmbeddings (answer: Readonly<Record<string, unknown>>, request: EmbeddingsRequest): { readonly body: string, readonly usage: Usage | null } {
+  const expected = Array.isArray(request.input) ? request.input.length : 1
+  const vectors = objectsOf(answer.embeddings).map(({ values }) => values)
+  if (vectors.length !== expected || !vectors.every(isVector)) throw ownFailure('answer_invalid', true, { statusCode: 200 })
+  const usage = readGeminiUsage(answer.usageMetadata)
+  const data = vectors.map((vector, index) => ({ object: 'embedding', index, embedding: request.encoding_format === 'base64' ? littleEndian(vector) : vector }))
+  const tokens = usage?.inputTokens ?? estimateInputTokens(JSON.stringify(request.input))
+  return { body: JSON.stringify({ object: 'list', data, model: request.model, usage: { prompt_tokens: tokens, total_tokens: tokens } }), usage }
+}
+
+function isVector (value: unknown): value is number[] {
+  return Array.isArray(value) && value.length > 0 && value.every(component => typeof component === 'number')
+}
+
+/** OpenAI's base64 is float32, little-endian whatever the machine's own order. */
+function littleEndian (vector: readonly number[]): string {
+  const bytes = Buffer.allocUnsafe(vector.length * 4)
+  vector.forEach((component, index) => { bytes.writeFloatLE(component, index * 4) })
+  return bytes.toString('base64')
+}

@@ -1,0 +1,2 @@
+export { describeParameters } from './describe.ts'
+export { fitParameters } from './fit.ts'

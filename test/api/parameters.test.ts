@@ -1,0 +1,33 @@
+import test from 'ava'
+import { call, startTestApi } from '../support/api.ts'
+import type { TestApi } from '../support/api.ts'
+
+let api: TestApi
+test.before(async () => { api = await startTestApi() })
+test.after.always(async () => { await api.close() })
+
+interface Parameter { readonly parameter: string, readonly support: string, readonly range: unknown, readonly renamed_to: string | null }
+
+test('the parameters of a model are told for each of its deployments', async t => {
+  const { status, body } = await call(api, 'GET', '/api/v1/parameters?model=sim-balanced')
+  t.is(status, 200)
+  t.is(body.object, 'parameters')
+  t.is(body.unsupported_parameters, 'refuse')
+  t.deepEqual(body.deployments.map(({ id, provider, kind }: Record<string, unknown>) => [id, provider, kind]),
+    [['simulator/sim-fast', 'simulator', 'openai'], ['simulator/sim-instant', 'simulator', 'openai']])
+  t.true(body.deployments[0].parameters.length > 30)
+})
+
+test('what a provider clamps and what it cannot do are told', async t => {
+  const { body } = await call(api, 'GET', '/api/v1/parameters?model=sim-claude')
+  const told = (name: string): Parameter => body.deployments[0].parameters.find((row: Parameter) => row.parameter === name)
+  t.deepEqual(told('temperature').range, { min: 0, max: 2, outside: 'clamped', provider_min: 0, provider_max: 1 })
+  t.is(told('seed').support, 'unsupported')
+  t.is(told('seed').range, null)
+})
+
+test('parameters of an unknown model, of none and without a key are refused', async t => {
+  t.like(await call(api, 'GET', '/api/v1/parameters?model=missing'), { status: 404, body: { code: 'model_not_found', param: 'model' } })
+  t.is((await call(api, 'GET', '/api/v1/parameters')).status, 400)
+  t.is((await call(api, 'GET', '/api/v1/parameters?model=sim-fast', { key: null })).status, 401)
+})
