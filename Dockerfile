@@ -23,6 +23,9 @@ COPY worker worker
 COPY local local
 RUN node --import tsx worker/bundle.ts /app/workflow-bundle.js
 ENV SIRA_WORKFLOW_BUNDLE=/app/workflow-bundle.js
+# Usage that Postgres does not have yet: a volume here outlives the container.
+ENV SIRA_JOURNAL_DIR=/var/lib/sira/journal
+RUN mkdir -p /var/lib/sira/journal && chown -R node:node /var/lib/sira
 USER node
 EXPOSE 8080
 CMD ["node", "--import", "tsx", "api/server.ts"]

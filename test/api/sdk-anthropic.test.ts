@@ -133,6 +133,7 @@ test('Anthropic\'s client throws its own errors, in Anthropic\'s envelope, for w
   const unknown = await t.throwsAsync(client().messages.create({ ...body, model: 'claude-0' }), { instanceOf: Anthropic.NotFoundError })
   t.like(unknown, { type: 'not_found_error', error: { error: { code: 'model_not_found' } } })
   t.is((unknown!.error as { request_id: string }).request_id, unknown!.headers!.get('x-request-id')!)
+  t.is(unknown!.requestID, unknown!.headers!.get('x-request-id'))
   const bad = await t.throwsAsync(client().messages.create({ ...body, max_tokens: -1 }), { instanceOf: Anthropic.BadRequestError })
   t.is(bad!.type, 'invalid_request_error')
 })

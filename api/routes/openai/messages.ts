@@ -14,6 +14,11 @@ const words: StreamWords = {
 export default async function messages (app: FastifyInstance): Promise<void> {
   keepBodyText(app, () => '/v1/messages')
   app.addHook('onRequest', async request => { requireScope(request, 'inference') })
+  // Anthropic's SDK reads the id here
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.raw.setHeader('request-id', request.id) // raw: streams are written past Fastify
+    done()
+  })
   app.post('/messages', { schema: { tags: ['Inference'], summary: 'Create a message (Anthropic)', body: MessagesBody } },
     async (request, reply) => await answer(app.dependencies, '/v1/messages', words, request, reply))
 }
