@@ -20,7 +20,11 @@ const prefixes = {
   response: 'resp_',
   message: 'msg_',
   completion: 'chatcmpl-',
-  call: 'call_'
+  call: 'call_',
+  endpoint: 'we_',
+  webhookSecret: 'whs_',
+  delivery: 'whd_',
+  replay: 'replay_'
 } as const
 
 export type IdKind = keyof typeof prefixes

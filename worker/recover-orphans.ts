@@ -2,12 +2,12 @@ import type { Client } from '@temporalio/client'
 import temporal from '@temporalio/proto'
 import type { Pool } from 'pg'
 import type { Logger } from '../lib/log.ts'
-import { readOrphans, type ChunkLease } from '../lib/store/chunk-leases.ts'
+import { readOrphans, type ActivityLease } from '../lib/store/activity-leases.ts'
 
 const { PendingActivityState } = temporal.temporal.api.enums.v1
 
 /**
- * Hands the chunks of dead workers on at once instead of after the heartbeat timeout: Temporal is told that the pending
+ * Hands the work of dead workers on at once instead of after the heartbeat timeout: Temporal is told that the pending
  * attempt has failed. Only when its worker's lock is free, and only the very attempt that the lease names.
  */
 export function createOrphanRecovery ({ pool, client, log, workerId }: { pool: Pool, client: Client, log: Logger, workerId: string }): () => Promise<void> {
@@ -18,18 +18,18 @@ export function createOrphanRecovery ({ pool, client, log, workerId }: { pool: P
     const certain = orphans.filter(lease => suspects.has(lease.workerId))
     suspects = new Set(orphans.map(lease => lease.workerId))
     for (const lease of certain) await handOn(lease)
-    await pool.query("DELETE FROM worker WHERE seen_at < now() - interval '1 hour' AND id <> $1 AND NOT EXISTS (SELECT FROM chunk_lease WHERE worker_id = worker.id)", [workerId])
+    await pool.query("DELETE FROM worker WHERE seen_at < now() - interval '1 hour' AND id <> $1 AND NOT EXISTS (SELECT FROM activity_lease WHERE worker_id = worker.id)", [workerId])
   }
 
-  async function handOn (lease: ChunkLease): Promise<void> {
+  async function handOn (lease: ActivityLease): Promise<void> {
     const failed = await failAttempt(client, lease)
-    log.info({ batch: lease.batchId, chunk: lease.chunk, deadWorker: lease.workerId, failed }, 'chunk of a dead worker handed on')
+    log.info({ resource: lease.resourceId, part: lease.part, deadWorker: lease.workerId, failed }, 'work of a dead worker handed on')
     // only its own lease: a new attempt may have taken the chunk already
-    await pool.query('DELETE FROM chunk_lease WHERE batch_id = $1 AND chunk = $2 AND worker_id = $3 AND attempt = $4', [lease.batchId, lease.chunk, lease.workerId, lease.attempt])
+    await pool.query('DELETE FROM activity_lease WHERE resource_id = $1 AND part = $2 AND worker_id = $3 AND attempt = $4', [lease.resourceId, lease.part, lease.workerId, lease.attempt])
   }
 }
 
-async function failAttempt (client: Client, lease: ChunkLease): Promise<boolean> {
+async function failAttempt (client: Client, lease: ActivityLease): Promise<boolean> {
   const execution = { workflowId: lease.workflowId, runId: lease.runId }
   const namespace = client.options.namespace
   return await client.connection.withDeadline(Date.now() + 2_000, async () => {

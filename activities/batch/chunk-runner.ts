@@ -3,7 +3,7 @@ import { Context } from '@temporalio/activity'
 import { parseChunk } from '../../lib/batch-input/parse-chunk.ts'
 import type { ChunkOutcome } from '../../lib/contracts/workflows.ts'
 import { readChunk } from '../../lib/store/batches.ts'
-import { claimChunk, releaseChunk, type ChunkLease } from '../../lib/store/chunk-leases.ts'
+import { claimLease, releaseLease, type ActivityLease } from '../../lib/store/activity-leases.ts'
 import { throughOutage } from '../../lib/store/retry-outage.ts'
 import { withHeartbeat } from '../heartbeat.ts'
 import { createActiveBatches, type ActiveBatch } from './active-batches.ts'
@@ -35,7 +35,7 @@ export function createChunkRunner (dependencies: BatchDependencies) {
     let run = running.get(key)
     if (run === undefined) {
       const execution = info.workflowExecution!
-      run = startRun({ batchId, chunk, workerId, workflowId: execution.workflowId, runId: execution.runId, activityId: info.activityId, attempt: info.attempt })
+      run = startRun({ resourceId: batchId, part: chunk, workerId, workflowId: execution.workflowId, runId: execution.runId, activityId: info.activityId, attempt: info.attempt })
       running.set(key, run)
       const forget = (): void => { running.delete(key) }
       run.promise.then(forget, forget)
@@ -56,7 +56,7 @@ export function createChunkRunner (dependencies: BatchDependencies) {
     }
   }
 
-  function startRun (lease: ChunkLease): { promise: Promise<ChunkOutcome>, stop: (reason: 'cancelled' | 'handover') => void } {
+  function startRun (lease: ActivityLease): { promise: Promise<ChunkOutcome>, stop: (reason: 'cancelled' | 'handover') => void } {
     let wanted: 'cancelled' | 'handover' | null = null
     let batch: ActiveBatch | null = null
     return {
@@ -68,12 +68,12 @@ export function createChunkRunner (dependencies: BatchDependencies) {
     }
 
     async function work (): Promise<ChunkOutcome> {
-      batch = await activeBatches.enter(lease.batchId)
+      batch = await activeBatches.enter(lease.resourceId)
       if (batch === null) return 'done' // deleted meanwhile
       try {
         if (wanted !== null) batch.stop(wanted)
         while (batch.stopped() === null) {
-          if (await throughOutage(async () => await claimChunk(pool, lease))) return await workClaimed(batch, lease)
+          if (await throughOutage(async () => await claimLease(pool, lease))) return await workClaimed(batch, lease)
           await sleep(CLAIM_INTERVAL)
         }
         return batch.stopped()!
@@ -83,12 +83,12 @@ export function createChunkRunner (dependencies: BatchDependencies) {
     }
   }
 
-  async function workClaimed (batch: ActiveBatch, lease: ChunkLease): Promise<ChunkOutcome> {
+  async function workClaimed (batch: ActiveBatch, lease: ActivityLease): Promise<ChunkOutcome> {
     try {
-      return await workRows(batch, lease.chunk) ? 'done' : batch.stopped()!
+      return await workRows(batch, lease.part) ? 'done' : batch.stopped()!
     } finally {
       // also after a failure: the next attempt may come to another worker, which would wait for this live one
-      await throughOutage(async () => { await releaseChunk(pool, lease) })
+      await throughOutage(async () => { await releaseLease(pool, lease) })
     }
   }
 

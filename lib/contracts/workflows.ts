@@ -28,8 +28,34 @@ export interface ResponseWorkflowInput {
   readonly projectId: string
 }
 
-export const workflowNames = { batch: 'batchWorkflow', response: 'responseWorkflow' } as const
+/** The dispatcher of an endpoint: it lives while the endpoint has undelivered events. */
+export interface WebhookDispatchInput {
+  readonly endpointId: string
+  readonly organizationId: string
+  readonly projectId: string
+  /** History events after which the run continues as new; tests set it low. */
+  readonly maxHistoryEvents?: number
+}
+
+/**
+ * Why a deliver activity ended: nothing is left (the endpoint is asleep, the workflow ends); the next attempt is due only
+ * at `dueAt` (RFC 3339); or more is due and another worker or a new slice should go on.
+ */
+export type DeliverOutcome = { readonly kind: 'idle' } | { readonly kind: 'waiting', readonly dueAt: string } | { readonly kind: 'more' }
+
+export interface WebhookReplayInput {
+  readonly jobId: string
+  readonly organizationId: string
+  readonly projectId: string
+  readonly maxHistoryEvents?: number
+}
+
+export const workflowNames = {
+  batch: 'batchWorkflow', response: 'responseWorkflow', webhookDispatch: 'webhookDispatchWorkflow', webhookReplay: 'webhookReplayWorkflow'
+} as const
 
 /** Workflow ids are functions of the resource, so a second start is impossible. */
 export function batchWorkflowId (batchId: string): string { return `batch:${batchId}` }
 export function responseWorkflowId (responseId: string): string { return `response:${responseId}` }
+export function webhookDispatchWorkflowId (endpointId: string): string { return `webhook:${endpointId}` }
+export function webhookReplayWorkflowId (jobId: string): string { return `webhook-replay:${jobId}` }

@@ -56,5 +56,8 @@ export function createEncryptionKey (name: string): string {
 
 /** Where a provider's credential is kept. */
 export const credentialPlace = (id: string): string => `provider_credential ${id}`
+/** Where a signing secret of a webhook endpoint, and its custom headers, are kept. */
+export const webhookSecretPlace = (id: string): string => `webhook_secret ${id}`
+export const webhookHeadersPlace = (endpointId: string): string => `webhook_endpoint ${endpointId}`
 /** Where the text of an automatically rotated key waits; its hash is the row's id. */
 export const unclaimedPlace = (hash: string): string => `key_secret ${hash}`

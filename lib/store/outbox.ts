@@ -1,6 +1,6 @@
 import type { Queryable } from './database.ts'
 
-export type OutboxAction = 'start' | 'cancel' | 'resume'
+export type OutboxAction = 'start' | 'cancel' | 'resume' | 'deliver'
 
 /** A message promised to a job's workflow. `workflow` and `input` let a signal start the workflow that a crash left unstarted. */
 export interface OutboxEntry {

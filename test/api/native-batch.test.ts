@@ -155,7 +155,7 @@ test('a paused batch makes no further call until it is resumed, and then finishe
   t.is((await post(id, 'pause')).body.state, 'paused')
   t.is((await call(api, 'GET', `/v1/batches/${id}`)).body.status, 'in_progress')
   // the chunk is given back when its last calls in flight have ended and are saved
-  await waitFor(async () => (await api.pool.query('SELECT FROM chunk_lease WHERE batch_id = $1', [id])).rowCount === 0)
+  await waitFor(async () => (await api.pool.query('SELECT FROM activity_lease WHERE resource_id = $1', [id])).rowCount === 0)
   const calls = api.simulator.calls({ prefix: id }).length
   t.true(calls < 30, `${calls} calls were made`)
   t.is((await status(id)).counts.succeeded, calls)

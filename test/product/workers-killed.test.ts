@@ -47,7 +47,7 @@ async function busiestWorker (batchId: string): Promise<{ name: string, leases: 
   for (const end = performance.now() + 30_000; performance.now() < end; await sleep(20)) {
     const found = await Promise.all(['worker', 'worker-2'].map(async name => {
       const { rows } = await product.pool.query<Lease>(
-        'SELECT chunk, worker_id FROM chunk_lease JOIN worker ON worker.id = worker_id WHERE batch_id = $1 AND identity LIKE $2',
+        'SELECT part AS chunk, worker_id FROM activity_lease JOIN worker ON worker.id = worker_id WHERE resource_id = $1 AND identity LIKE $2',
         [batchId, `${product.stack.pid(name)}@%`])
       return { name, leases: rows }
     }))
@@ -60,7 +60,7 @@ async function busiestWorker (batchId: string): Promise<{ name: string, leases: 
 /** ms from the kill until the chunk is no longer its dead worker's. */
 async function takenOver (batchId: string, { chunk, worker_id: dead }: Lease, killed: number): Promise<number> {
   for (;;) {
-    const { rowCount } = await product.pool.query('SELECT FROM chunk_lease WHERE batch_id = $1 AND chunk = $2 AND worker_id = $3', [batchId, chunk, dead])
+    const { rowCount } = await product.pool.query('SELECT FROM activity_lease WHERE resource_id = $1 AND part = $2 AND worker_id = $3', [batchId, chunk, dead])
     if (rowCount === 0) return Date.now() - killed
     if (Date.now() - killed > 30_000) throw new Error(`Chunk ${chunk} is still its dead worker's after 30 s`)
     await sleep(20)

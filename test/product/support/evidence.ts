@@ -66,7 +66,7 @@ export async function gatherEvidence ({ pool, simulator }: Product, user: User, 
     const end = performance.now() + 5_000
     for (;;) {
       const { rows } = await pool.query<{ count: number }>(
-        'SELECT ((SELECT count(*) FROM chunk_lease WHERE batch_id = $1) + (SELECT count(*) FROM outbox WHERE resource_id = $1))::int AS count', [id])
+        'SELECT ((SELECT count(*) FROM activity_lease WHERE resource_id = $1) + (SELECT count(*) FROM outbox WHERE resource_id = $1))::int AS count', [id])
       const { count } = rows[0]!
       if (count === 0 || performance.now() > end) return count
       await sleep(50)

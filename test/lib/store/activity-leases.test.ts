@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import pg from 'pg'
-import { claimChunk, readOrphans, releaseChunk, type ChunkLease } from '../../../lib/store/chunk-leases.ts'
+import { claimLease, readOrphans, releaseLease, type ActivityLease } from '../../../lib/store/activity-leases.ts'
 import { WORKER_LOCK_CLASS } from '../../../lib/store/worker-lock.ts'
 import { openTestPool } from '../../support/pool.ts'
 
@@ -15,7 +15,7 @@ async function bornWorker (t: Parameters<typeof openTestPool>[0], url: string, i
   return session
 }
 
-const lease = (workerId: string): ChunkLease => ({ batchId: 'batch_1', chunk: 0, workerId, workflowId: 'w', runId: 'r', activityId: '1', attempt: 1 })
+const lease = (workerId: string): ActivityLease => ({ resourceId: 'batch_1', part: 0, workerId, workflowId: 'w', runId: 'r', activityId: '1', attempt: 1 })
 
 /** For 3 s after Postgres admits its first session nobody counts as dead; here the other tests' sessions are usually older. */
 async function postgresIsSettled (pool: pg.Pool): Promise<void> {
@@ -31,17 +31,17 @@ test('a chunk is taken over from a dead worker, never from a live one', async t 
   const { pool, url } = await openTestPool(t)
   const first = await bornWorker(t, url, 'worker_a')
   await bornWorker(t, url, 'worker_b')
-  t.true(await claimChunk(pool, lease('worker_a')))
-  t.true(await claimChunk(pool, { ...lease('worker_a'), attempt: 2 }), 'its own chunk')
-  t.false(await claimChunk(pool, lease('worker_b')))
+  t.true(await claimLease(pool, lease('worker_a')))
+  t.true(await claimLease(pool, { ...lease('worker_a'), attempt: 2 }), 'its own chunk')
+  t.false(await claimLease(pool, lease('worker_b')))
   t.deepEqual(await readOrphans(pool, 10), [])
   await first.end()
   await postgresIsSettled(pool)
   t.deepEqual((await readOrphans(pool, 10)).map(orphan => [orphan.workerId, orphan.attempt]), [['worker_a', 2]])
-  t.true(await claimChunk(pool, lease('worker_b')))
+  t.true(await claimLease(pool, lease('worker_b')))
   t.deepEqual(await readOrphans(pool, 10), [])
-  await releaseChunk(pool, lease('worker_a'))
-  t.false(await claimChunk(pool, lease('worker_c')), 'still held by b')
-  await releaseChunk(pool, lease('worker_b'))
-  t.true(await claimChunk(pool, lease('worker_c')))
+  await releaseLease(pool, lease('worker_a'))
+  t.false(await claimLease(pool, lease('worker_c')), 'still held by b')
+  await releaseLease(pool, lease('worker_b'))
+  t.true(await claimLease(pool, lease('worker_c')))
 })
