@@ -13,7 +13,7 @@ UPDATE event SET feed_seq = numbered.feed_seq
   FROM (SELECT id, row_number() OVER (PARTITION BY organization_id, project_id ORDER BY created_at, id) AS feed_seq FROM event) AS numbered
   WHERE numbered.id = event.id;
 CREATE INDEX event_to_fan_out ON event (created_at, id) WHERE feed_seq IS NULL;
-CREATE UNIQUE INDEX event_feed ON event (organization_id, project_id, feed_seq);
+CREATE UNIQUE INDEX event_feed_place ON event (organization_id, project_id, feed_seq);
 CREATE INDEX event_created_at_idx ON event (created_at);
 
 -- The last place given in a feed. project_id '' is the organization's own feed (events of no project).
