@@ -1,10 +1,10 @@
 import { abandoned, admits, begun, closedBreaker, failed, succeeded, type Breaker } from '../domain/circuit-breaker.ts'
-import { peakEwma } from '../domain/choose-deployment.ts'
+import { peakEwma, remembered } from '../domain/choose-deployment.ts'
 
 /** What this process has seen of a deployment. */
 export interface Health {
   readonly inFlight: number
-  /** Expected ms of a whole call and to the first event of a stream; 0 = not seen yet. */
+  /** Expected ms of a whole call and to the first event of a stream; 0 = not seen yet, or too long ago. */
   readonly latency: { readonly unary: number, readonly stream: number }
   readonly breaker: Breaker
 }
@@ -24,7 +24,10 @@ export interface DeploymentHealth {
   all: () => Iterable<readonly [deployment: string, health: Health]>
 }
 
-interface Entry { inFlight: number, unary: number, stream: number, seenAt: number, breaker: Breaker }
+interface Seen { readonly latency: number, readonly at: number }
+interface Entry { inFlight: number, unary: Seen, stream: Seen, breaker: Breaker }
+
+const unseen: Seen = { latency: 0, at: 0 }
 
 /** Health lives in the process: what one sees of a provider may be its own network. Bounded by the deployments there are. */
 export function createDeploymentHealth (clock: () => number = () => performance.now()): DeploymentHealth {
@@ -32,7 +35,7 @@ export function createDeploymentHealth (clock: () => number = () => performance.
   const entryOf = (deployment: string): Entry => {
     let entry = entries.get(deployment)
     if (entry === undefined) {
-      entry = { inFlight: 0, unary: 0, stream: 0, seenAt: 0, breaker: closedBreaker }
+      entry = { inFlight: 0, unary: unseen, stream: unseen, breaker: closedBreaker }
       entries.set(deployment, entry)
     }
     return entry
@@ -42,7 +45,7 @@ export function createDeploymentHealth (clock: () => number = () => performance.
     read (deployment, now) {
       const entry = entries.get(deployment)
       if (entry === undefined) return { inFlight: 0, latency: { unary: 0, stream: 0 }, breaker: closedBreaker, admitted: true }
-      return { ...view(entry), admitted: admits(entry.breaker, now) }
+      return { ...view(entry, now), admitted: admits(entry.breaker, now) }
     },
     begin (deployment, stream) {
       const entry = entryOf(deployment)
@@ -56,16 +59,16 @@ export function createDeploymentHealth (clock: () => number = () => performance.
         else entry.breaker = succeeded(entry.breaker)
         if (end.kind !== 'answered') return
         const kind = stream ? 'stream' : 'unary'
-        entry[kind] = peakEwma(entry[kind], end.ms, now - entry.seenAt)
-        entry.seenAt = now
+        entry[kind] = { latency: peakEwma(entry[kind].latency, end.ms, now - entry[kind].at), at: now }
       }
     },
     * all () {
-      for (const [deployment, entry] of entries) yield [deployment, view(entry)] as const
+      const now = clock()
+      for (const [deployment, entry] of entries) yield [deployment, view(entry, now)] as const
     }
   }
 }
 
-function view ({ inFlight, unary, stream, breaker }: Entry): Health {
-  return { inFlight, latency: { unary, stream }, breaker }
+function view ({ inFlight, unary, stream, breaker }: Entry, now: number): Health {
+  return { inFlight, latency: { unary: remembered(unary.latency, now - unary.at), stream: remembered(stream.latency, now - stream.at) }, breaker }
 }

@@ -41,9 +41,26 @@ test('of the two drawn the one with less work expected is called, so a slow or b
   t.true(busy! < 0.3)
 })
 
-test('a deployment never called is tried before one whose latency is known', t => {
-  const [known] = share([candidate(), candidate({ latency: 0 })])
-  t.true(known! < 0.3)
+test('a deployment whose latency is not known counts as quick as the other', t => {
+  const [known] = share([candidate({ latency: 5_000 }), candidate({ latency: 0 })])
+  t.true(Math.abs(known! - 0.5) < 0.03, `${known}`)
+})
+
+test('a hair\'s breadth between two latencies does not outweigh the weights', t => {
+  const [heavy] = share([candidate({ weight: 3, latency: 103 }), candidate({ latency: 100 })])
+  t.true(Math.abs(heavy! - 0.75) < 0.04, `${heavy}`)
+})
+
+test('calls in flight count for the weight, so a deployment of three times the weight has three times as many before it is the busier', t => {
+  const [even] = share([candidate({ weight: 3, inFlight: 30 }), candidate({ inFlight: 10 })])
+  t.true(Math.abs(even! - 0.75) < 0.03, `${even}`)
+  const [busier] = share([candidate({ weight: 3, inFlight: 60 }), candidate({ inFlight: 10 })])
+  t.true(busier! < 0.7, `${busier}`)
+})
+
+test('however slow a deployment is, it is called for the square of its share at the least', t => {
+  const [slow] = share([candidate({ latency: 1e6 }), candidate({ latency: 1, weight: 3 })])
+  t.true(Math.abs(slow! - 1 / 16) < 0.01, `${slow}`)
 })
 
 test('the latency average takes a slower call in full and a quicker one slowly', t => {
@@ -52,4 +69,5 @@ test('the latency average takes a slower call in full and a quicker one slowly',
   t.is(peakEwma(500, 100, 0), 500)
   const later = peakEwma(500, 100, 10_000)
   t.true(later > 240 && later < 255, `${later}`)
+  t.is(peakEwma(500, 100, 31_000), 100, 'too old to count')
 })
