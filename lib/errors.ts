@@ -33,6 +33,7 @@ export const errorDefinitions = define({
   rate_limit_exceeded: { status: 429, type: 'rate_limit_error', message: 'Rate limit of the {kind} reached: {limit} {unit} per minute.' },
   concurrency_limit_exceeded: { status: 429, type: 'rate_limit_error', message: 'The {kind} has {limit} requests under way, which is its limit.' },
   budget_exceeded: { status: 429, type: 'insufficient_quota', message: 'The {period} budget of the {kind} is used up: {amount} USD.', retry: false },
+  budget_reserved: { status: 429, type: 'rate_limit_error', message: 'Requests under way have reserved what is left of the {period} budget of the {kind}. Try again shortly.' },
   upstream_refused: { status: 400, type: invalid, message: '{reason}' },
   upstream_rate_limited: { status: 429, type: 'rate_limit_error', message: "The provider's rate limit is reached: {reason}" },
   upstream_overloaded: { status: 503, type: 'server_error', message: 'The provider is overloaded: {reason}' },

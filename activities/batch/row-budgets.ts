@@ -18,8 +18,8 @@ export interface RowBudgets {
 const unlimited: Reservation = { settle () {} }
 
 /**
- * A refusal ends a row only when no other row of the same key is in flight here: each of those has reserved the most it could
- * cost, and will give most of that back. Through an outage rows wait, as everywhere in a batch.
+ * A refusal ends a row only when no other row of the same key is in flight here and no request elsewhere holds anything: each of
+ * those has reserved the most it could cost, and will give most of that back. Through an outage rows wait, as everywhere in a batch.
  */
 export function createRowBudgets ({ budgets, budgetsOf }: { budgets: Budgets, budgetsOf: BudgetsOf }): RowBudgets {
   const inFlight = new Map<string, { rows: number, waiters: Array<() => void> }>()
@@ -37,10 +37,11 @@ export function createRowBudgets ({ budgets, budgetsOf }: { budgets: Budgets, bu
           if (!(error instanceof SiraError)) throw error
           if (error.code === 'unavailable') {
             await sleep(OUTAGE_INTERVAL, undefined, { signal }).catch(() => {}) // aborted: seen with the next try
-          } else if (error.code === 'budget_exceeded') {
+          } else if (error.code === 'budget_exceeded' || error.code === 'budget_reserved') {
             const others = inFlight.get(keyId)
-            if (others === undefined) return null
-            await new Promise<void>(resolve => { others.waiters.push(resolve) })
+            if (others !== undefined) await new Promise<void>(resolve => { others.waiters.push(resolve) })
+            // reserved by requests elsewhere: `reserve` itself has waited for seconds, and will again
+            else if (error.code === 'budget_exceeded') return null
           } else {
             throw error
           }

@@ -5,8 +5,8 @@ import { exchangeLease } from '../store/budget-leases.ts'
 
 /** ms during which a failed exchange is not repeated. */
 const BACKOFF = 500
-/** ms after which an exchange without answer counts as an outage. */
-const PATIENCE = 2_000
+/** ms after which an exchange without answer counts as an outage. A busy machine takes a second; the books' lock is waited for up to 4 s. */
+export const PATIENCE = 5_000
 /** ms during which a budget found empty is not asked for again. */
 const EMPTY_FOR = 200
 
@@ -29,6 +29,8 @@ export interface BudgetAccount extends HeldMoney {
   /** Exchanges begun so far. */
   exchanges: number
   startedAt: number
+  /** performance.now() at which the last exchange that was answered began. */
+  answeredFor: number
   /** performance.now() of the last failure, the last use, and until when it counts as empty. */
   failedAt: number
   usedAt: number
@@ -40,7 +42,7 @@ export interface BudgetAccount extends HeldMoney {
 export function openAccount (rule: BudgetRule, periodStart: number): BudgetAccount {
   return {
     budgetId: rule.id, periodStart, amount: rule.amount, held: 0n, reserved: 0n, overdrawn: false, needed: 0n, returning: 0n, left: 1n, othersHold: false,
-    lastGrant: 0n, gone: false, running: null, exchanges: 0, startedAt: 0, failedAt: -Infinity, usedAt: performance.now(), emptyUntil: 0, waiters: new Set()
+    lastGrant: 0n, gone: false, running: null, exchanges: 0, startedAt: 0, answeredFor: -Infinity, failedAt: -Infinity, usedAt: performance.now(), emptyUntil: 0, waiters: new Set()
   }
 }
 
@@ -87,6 +89,7 @@ export function exchange (account: BudgetAccount, { pool, processId, warn }: { p
       const { budgetId, periodStart, amount } = account
       const answer = await exchangeLease(pool, { processId, budgetId, periodStart, amount, returned, needed, ahead, settledBeyond })
       account.failedAt = -Infinity
+      account.answeredFor = account.startedAt
       if (answer === null) {
         account.gone = true
         return

@@ -7,8 +7,6 @@ import { dropLease, readCalledIn } from '../store/budget-leases.ts'
 import { allows, exchange, openAccount, releaseFree, runsLow, wakeWaiters, type BudgetAccount } from './budget-account.ts'
 import { obtainMoney } from './obtain-money.ts'
 
-/** ms that a request waits for money that others hold or have reserved. */
-const LONGEST_WAIT = 1_800
 /** ms between two looks at what others call in and what lies idle. */
 const TICK = 200
 /** ms without use after which the free part of a lease goes back, and after which all of it ends: by then its usage is in the books. */
@@ -84,14 +82,14 @@ export function createBudgets ({ pool, processId, log }: { pool: Pool, processId
   }
 
   async function wait (rules: readonly BudgetRule[], wanted: readonly BudgetAccount[], amount: bigint, signal: AbortSignal | undefined): Promise<Reservation> {
-    const deadline = performance.now() + LONGEST_WAIT
+    const since = performance.now()
     const overdrawing = new Set<BudgetAccount>()
     for (;;) {
       // nothing is held meanwhile, so that requests cannot wait for each other in a circle
       const short = wanted.findIndex(account => !allows(account, amount) && !(overdrawing.has(account) && mayOverdraw(account)))
       if (short === -1) return take(wanted, amount)
       const account = wanted[short]!
-      const verdict = await obtainMoney(account, rules[short]!, amount, { deadline, ask, signal })
+      const verdict = await obtainMoney(account, rules[short]!, amount, { since, ask, signal })
       if (verdict === 'overdraws') overdrawing.add(account)
     }
   }
@@ -138,7 +136,8 @@ export function createBudgets ({ pool, processId, log }: { pool: Pool, processId
         accounts.delete(account)
         if (current.get(account.budgetId) === account) current.delete(account.budgetId)
         await dropLease(pool, processId, account)
-      } else if ((names.has(`${account.budgetId}@${account.periodStart}`) || unused > IDLE) && releaseFree(account)) {
+      } else if (account.needed === 0n && (names.has(`${account.budgetId}@${account.periodStart}`) || unused > IDLE) && releaseFree(account)) {
+        // not while a request here waits for more: what it has so far is not idle, and without it it could not even go over
         void ask(account, false)
       }
     }

@@ -50,8 +50,8 @@ export interface Reservation {
 /**
  * Money over all processes. `reserve` holds `amount` of every hard budget that applies; when less is left it lets one
  * request at a time go over, so that a budget is never overspent by more than one request in flight per process and never
- * refuses while money is left. Throws SiraError `budget_exceeded`, or `unavailable` when Postgres is away and the lease is
- * used up.
+ * refuses for good while money is left. Throws SiraError `budget_exceeded`; `budget_reserved`, which may be repeated, when requests
+ * under way have had all that is left reserved for seconds; `unavailable` when Postgres is away and the lease is used up.
  */
 export interface Budgets {
   reserve: (rules: readonly BudgetRule[], amount: bigint, signal?: AbortSignal) => Reservation | Promise<Reservation>

@@ -3,9 +3,9 @@ import { decideGrant } from '../domain/budget-lease.ts'
 import { inTransaction, type Queryable } from './database.ts'
 import { WORKER_LOCK_CLASS } from './worker-lock.ts'
 
-/** A process that is frozen in the middle must not hold up the books for long. */
+/** A process that is frozen in the middle must not hold up the books for long: it loses them after 3 s, and who waits for them waits that out. */
 const boundsQuery = `
-  SELECT set_config('lock_timeout', '2s', true), set_config('statement_timeout', '3s', true),
+  SELECT set_config('lock_timeout', '4s', true), set_config('statement_timeout', '5s', true),
     set_config('idle_in_transaction_session_timeout', '3s', true)`
 
 /** Locks the budget's books; its own budget row too, against deletion, so that nothing refers to what is gone. */

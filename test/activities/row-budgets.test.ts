@@ -39,6 +39,12 @@ test('a row that does not fit waits for those in flight, and ends the batch only
   t.is(budgets.left(), 0n)
 })
 
+test('a row waits while requests elsewhere have reserved what is left, and does not end the batch', async t => {
+  const elsewhere = (): SiraError => new SiraError('budget_reserved', { kind: 'key', period: 'day' })
+  const rows = createRowBudgets({ budgets: budgetOf(100n, [elsewhere(), elsewhere()]), budgetsOf: () => [rule] })
+  t.truthy(await rows.reserve(owner, 80n, unaborted))
+})
+
 test('rows wait while Postgres is away, until the batch is stopped', async t => {
   const away = (): SiraError => new SiraError('unavailable', { dependency: 'Postgres' })
   const rows = createRowBudgets({ budgets: budgetOf(100n, [away()]), budgetsOf: () => [rule] })

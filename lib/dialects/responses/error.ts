@@ -10,6 +10,7 @@ const known: Readonly<Record<string, ResponseError['code']>> = {
   rate_limit_exceeded: 'rate_limit_exceeded',
   concurrency_limit_exceeded: 'rate_limit_exceeded',
   budget_exceeded: 'rate_limit_exceeded',
+  budget_reserved: 'rate_limit_exceeded',
   context_length_exceeded: 'invalid_prompt',
   content_filtered: 'invalid_prompt',
   invalid_parameter: 'invalid_prompt',

@@ -1,11 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
-import type { Reservation } from '../../../lib/contracts/allowance.ts'
+import type { BudgetRule, Reservation } from '../../../lib/contracts/allowance.ts'
 import { SiraError } from '../../../lib/errors.ts'
 import { seeded } from '../_seeded.ts'
-import { addBudget, leasesOf, spentOf, startProcesses } from './_budgets.ts'
+import { addBudget, leasesOf, spentOf, startProcesses, type BudgetProcess } from './_budgets.ts'
 
+const reserved = { instanceOf: SiraError, code: 'budget_reserved' }
 const refused = { instanceOf: SiraError, code: 'budget_exceeded' }
+
+/** Reserves as a client does that repeats what it is told to repeat, some seconds each time. */
+async function insist ({ budgets }: BudgetProcess, rule: BudgetRule, amount: bigint): Promise<Reservation> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await budgets.reserve([rule], amount)
+    } catch (error) {
+      if (tries === 4 || (error as SiraError).code !== 'budget_reserved') throw error
+    }
+  }
+}
 
 test('two processes under load spend a budget to its end and over it by no more than a request each', async t => {
   const { pool, processes } = await startProcesses(t, 2)
@@ -20,6 +32,8 @@ test('two processes under load spend a budget to its end and over it by no more 
       try {
         reservation = await budgets.reserve([rule], reserve)
       } catch (error) {
+        // to be repeated: the others' requests in flight held all the rest for seconds, on a very busy machine
+        if ((error as SiraError).code === 'budget_reserved') continue
         t.like(error, { code: 'budget_exceeded' })
         refusedHere += 1
         refusals += 1
@@ -51,16 +65,26 @@ test('most requests find their money here, without waiting', async t => {
   t.true(waited <= 2, `${waited} requests waited`)
 })
 
-test('the last money is usable from either process', async t => {
+// it cannot go over either, having nothing of its own: only what the other gives back can serve it
+test('the last money is usable from either process, also while the one that holds it is in use', async t => {
   const { pool, processes: [one, two] } = await startProcesses(t, 2)
   const rule = await addBudget(pool, { amount: 1_000n })
-  const first = await one!.budgets.reserve([rule], 10n)
+  const first = await one!.budgets.reserve([rule], 1_000n)
   first.settle(10n)
-  t.true((await leasesOf(pool, rule)).worker_1! > 100n, 'the first holds money in advance')
-  const start = performance.now()
-  const second = await two!.budgets.reserve([rule], 990n)
-  t.true(performance.now() - start < 1_500)
-  second.settle(990n)
+  await one!.charge(10n)
+  t.is((await leasesOf(pool, rule)).worker_1, 990n, 'the first holds all there is')
+  let served = false
+  const second = insist(two!, rule, 10n).finally(() => { served = true })
+  // eslint-disable-next-line no-unmodified-loop-condition -- the other process is served
+  while (!served) {
+    const reservation = one!.budgets.reserve([rule], 1n)
+    ;(await reservation).settle(null)
+    await sleep(50)
+  }
+  ;(await second).settle(10n)
+  await two!.charge(10n)
+  ;(await insist(two!, rule, 980n)).settle(980n)
+  await two!.charge(980n)
   await t.throwsAsync(async () => one!.budgets.reserve([rule], 1n), refused)
 })
 
@@ -84,9 +108,10 @@ test('a wait for a reservation to settle is bounded', async t => {
   const rule = await addBudget(pool, { amount: 100n })
   await one!.budgets.reserve([rule], 100n)
   const start = performance.now()
-  await t.throwsAsync(async () => one!.budgets.reserve([rule], 1n), refused)
+  const error = await t.throwsAsync<SiraError>(async () => one!.budgets.reserve([rule], 1n), reserved)
+  t.true(error.retryable, 'what is reserved may come back')
   const waited = performance.now() - start
-  t.true(waited > 1_000 && waited < 2_200, `${waited} ms`)
+  t.true(waited > 4_900 && waited < 20_000, `${waited} ms`)
 })
 
 test('a wait ends when the client goes away', async t => {
@@ -132,15 +157,15 @@ test('what a dead process held is lent again once its death is certain', async t
   const rule = await addBudget(pool, { amount: 1_000n })
   await one!.budgets.reserve([rule], 1_000n)
   await one!.die()
-  await t.throwsAsync(async () => two!.budgets.reserve([rule], 100n), refused, 'silent for less than 10 s: its journal may still come')
+  await t.throwsAsync(async () => two!.budgets.reserve([rule], 100n), reserved, 'silent for less than 10 s: its journal may still come')
   await pool.query("UPDATE worker SET seen_at = now() - interval '11 seconds' WHERE id = 'worker_1'")
   await pool.query("UPDATE budget_lease SET updated_at = now() - interval '11 seconds' WHERE process_id = 'worker_1'")
   await sleep(250)
   const start = performance.now()
   let taken: Reservation | undefined
   // Postgres must have sessions of some age: a restart frees the locks of the living
-  while (taken === undefined && performance.now() - start < 8_000) {
-    taken = await Promise.resolve(two!.budgets.reserve([rule], 100n)).catch((error: unknown) => { t.like(error, { code: 'budget_exceeded' }); return undefined })
+  while (taken === undefined && performance.now() - start < 15_000) {
+    taken = await Promise.resolve(two!.budgets.reserve([rule], 100n)).catch((error: unknown) => { t.like(error, { code: 'budget_reserved' }); return undefined })
     if (taken === undefined) await sleep(200)
   }
   t.truthy(taken)
@@ -161,4 +186,43 @@ test('an idle lease goes back, and what costs more than was reserved is owed, no
   await t.throwsAsync(async () => one!.budgets.reserve([rule], 1n), refused)
   t.is(await spentOf(pool, rule), 1_000n)
   t.deepEqual(await leasesOf(pool, rule), { worker_1: 0n, worker_2: 0n })
+})
+
+test('a request that a large reservation leaves no room for waits for it to settle, and is not refused while money is left', async t => {
+  const { pool, processes: [one, two] } = await startProcesses(t, 2)
+  const rule = await addBudget(pool, { amount: 1_000n })
+  // no max_tokens: it reserves more than there is, and will cost next to nothing
+  const first = await one!.budgets.reserve([rule], 5_000n)
+  let ended = 0
+  const waiting = [one!, two!].map(async process => {
+    const reservation = await insist(process, rule, 5_000n)
+    ended += 1
+    // at once, so that the other has its turn
+    reservation.settle(10n)
+    await process.charge(10n)
+  })
+  await sleep(2_500)
+  t.is(ended, 0, 'longer than what is called in takes')
+  first.settle(10n)
+  await one!.charge(10n)
+  await Promise.all(waiting)
+  t.is(await spentOf(pool, rule), 30n)
+})
+
+test('while Postgres takes long to answer, a request waits for it and is not told that it is away', async t => {
+  const { pool, processes: [one] } = await startProcesses(t, 1)
+  const rule = await addBudget(pool, { amount: 1_000n })
+  await pool.query('INSERT INTO budget_period (budget_id, period_start) SELECT id, budget_period_start(period, now()) FROM budget WHERE id = $1', [rule.id])
+  const holder = await pool.connect()
+  try {
+    await holder.query('BEGIN')
+    await holder.query('SELECT 1 FROM budget_period WHERE budget_id = $1 FOR UPDATE', [rule.id])
+    const waiting = one!.budgets.reserve([rule], 10n)
+    await sleep(2_500)
+    await holder.query('COMMIT')
+    ;(await waiting).settle(10n)
+    t.pass()
+  } finally {
+    holder.release()
+  }
 })
