@@ -50,7 +50,7 @@ const leaving = new WeakMap<Socket, AbortSignal>()
 
 /**
  * Aborted when the client closes the connection. One signal for all requests of a connection: of an answer that has been sent
- * nobody listens any more, and a signal for each request would cost 5 % of its CPU (measured).
+ * nobody listens any more, and a signal for each request would cost about 5 % of its CPU (by profile).
  */
 export function abortOnLeave ({ request }: FastifyReply): AbortSignal {
   const { socket } = request.raw
