@@ -18,7 +18,7 @@ export interface Service {
 export async function startService (service: Service, launched: (process: Process) => void): Promise<Process> {
   const { name, program, env, logFile, stopDeadline } = service
   const child = await launch({
-    name, command: process.execPath, args: ['--import', 'tsx', program], cwd: join(import.meta.dirname, '..'), env, logFile, stopDeadline
+    name, command: process.execPath, args: program.endsWith('.ts') ? ['--import', 'tsx', program] : [program], cwd: join(import.meta.dirname, '..'), env, logFile, stopDeadline
   })
   launched(child)
   await waitUntilReady(child, async () => service.isReady(child.log()))

@@ -17,6 +17,8 @@ export interface StackOptions {
   /** Of the first api; another free one is taken when it is busy. 0 or absent = a free one. */
   readonly port?: number
   readonly apiCount?: number
+  /** Where it is not the source: the compiled one of `npm run build`, for measurements. */
+  readonly apiProgram?: string
   readonly workerCount?: number
   /** Added to the environment of all processes; DATABASE_URL and the like count here too. */
   readonly env?: Readonly<Record<string, string>>
@@ -47,7 +49,7 @@ const drainDeadline = 30_000
  * (DATABASE_URL, TEMPORAL_ADDRESS, S3_ENDPOINT, SIRA_SIMULATOR_URL) is used instead of being started.
  */
 export async function startStack (options: StackOptions): Promise<Stack> {
-  const { apiCount = 1, workerCount = 1, say = () => {} } = options
+  const { apiCount = 1, apiProgram = 'api/server.ts', workerCount = 1, say = () => {} } = options
   const environment: Readonly<Record<string, string | undefined>> = { ...process.env, ...options.env }
   const dataDir = resolve(options.dataDir)
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
@@ -98,7 +100,7 @@ export async function startStack (options: StackOptions): Promise<Stack> {
       ...apiUrls.map(async (url, index) => {
         const name = numbered('api', index)
         const apiEnv = { ...env, HOST: '127.0.0.1', PORT: new URL(url).port }
-        const service = { name, program: 'api/server.ts', env: apiEnv, logFile: logFile(name), isReady: async () => answersReady(url), stopDeadline: drainDeadline }
+        const service = { name, program: apiProgram, env: apiEnv, logFile: logFile(name), isReady: async () => answersReady(url), stopDeadline: drainDeadline }
         await supervised(name, async launched => startService(service, launched))
       }),
       ...Array.from({ length: workerCount }, async (_, index) => {

@@ -32,25 +32,26 @@ export function keyOf ({ authorization, 'x-api-key': key }: IncomingHttpHeaders)
 export function requireKey (app: FastifyInstance, authenticate: Authenticate): void {
   app.decorateRequest('caller', null as unknown as Caller)
   app.addHook('onRequest', (request, _reply, done) => {
-    const admit = (caller: Caller | null): void => {
-      if (caller === null) throw new SiraError('invalid_api_key')
-      checkAddress(caller, request.ip)
-      request.caller = caller
-    }
     try {
       const key = keyOf(request.headers)
       const found = key === null ? null : authenticate(key)
       if (found instanceof Promise) {
-        found.then(admit).then(() => { done() }, done)
+        found.then(caller => { admit(request, caller) }).then(() => { done() }, done)
         return
       }
-      admit(found)
+      admit(request, found)
     } catch (error) {
       done(error as Error)
       return
     }
     done()
   })
+}
+
+function admit (request: FastifyRequest, caller: Caller | null): void {
+  if (caller === null) throw new SiraError('invalid_api_key')
+  if (caller.allowedIps != null) checkAddress(caller, request.ip)
+  request.caller = caller
 }
 
 /** Throws SiraError `insufficient_scope` unless the caller's key has the scope. */

@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import { PassThrough } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { SiraError } from '../../lib/errors.ts'
 
@@ -11,15 +10,19 @@ import { SiraError } from '../../lib/errors.ts'
  */
 export function boundReceiving (app: FastifyInstance, timeout: number): void {
   app.addHook('preParsing', ({ raw, headers }, reply, payload, done) => {
-    // usually the whole body came with the headers
-    if (raw.complete || !hasBody(headers)) {
-      done(null, payload)
-    } else if (isMultipart(headers)) {
-      endWhenIdle(raw, timeout)
-      done(null, payload)
-    } else {
-      done(null, withDeadline(raw, timeout, () => { reply.header('connection', 'close') }))
+    if (!raw.complete && hasBody(headers)) {
+      if (isMultipart(headers)) {
+        endWhenIdle(raw, timeout)
+      } else {
+        onTime(raw, timeout, () => {
+          // what reads the body listens; it may have been refused meanwhile, and then nobody does
+          if (raw.listenerCount('error') === 0) return
+          reply.header('connection', 'close')
+          raw.emit('error', new SiraError('request_timeout'))
+        })
+      }
     }
+    done(null, payload)
   })
   // the request was answered before its body came: what is left of it may come, but not for ever
   app.addHook('onResponse', ({ raw, headers }, _reply, done) => {
@@ -39,23 +42,10 @@ function isMultipart (headers: IncomingHttpHeaders): boolean {
   return /^multipart\//i.test(headers['content-type'] ?? '')
 }
 
-function withDeadline (raw: IncomingMessage, timeout: number, onLate: () => void): PassThrough {
-  const body = new PassThrough()
-  body.on('error', () => {}) // whoever reads it hears of it; once it is refused, nobody does
-  raw.once('error', error => { body.destroy(error) })
-  onTime(raw, timeout, () => {
-    onLate()
-    body.destroy(new SiraError('request_timeout'))
-  })
-  return raw.pipe(body)
-}
-
 /** Calls `late` unless the request has arrived, or its connection has ended, within `timeout` ms. */
 function onTime (raw: IncomingMessage, timeout: number, late: () => void): void {
-  const timer = setTimeout(late, timeout).unref() // an open connection keeps the process running as it is
-  const clear = (): void => { clearTimeout(timer) }
-  raw.once('end', clear)
-  raw.once('close', clear)
+  const timer = setTimeout(() => { if (!raw.complete) late() }, timeout).unref() // an open connection keeps the process running as it is
+  raw.once('close', () => { clearTimeout(timer) })
 }
 
 /** Bytes that wait for us to read them are no silence of the client's: a slow object store must not cost it the upload. */

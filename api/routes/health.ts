@@ -2,6 +2,7 @@ import { Type } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import plugin from 'fastify-plugin'
 import { pendingMigrations } from '../../lib/store/migrate.ts'
+import { withDeadline } from '../../lib/temporal/with-deadline.ts'
 
 /** ms for all checks together. */
 const CHECK_TIMEOUT = 3_000
@@ -37,7 +38,7 @@ async function health (app: FastifyInstance): Promise<void> {
         const pending = await pendingMigrations(pool)
         return pending.length > 0 ? `${pending.length} not applied` : undefined
       }),
-      check('temporal', async () => { await temporal.connection.withDeadline(Date.now() + CHECK_TIMEOUT, async () => { await temporal.workflowService.getSystemInfo({}) }) }),
+      check('temporal', async () => { await withDeadline(temporal, CHECK_TIMEOUT, async () => { await temporal.workflowService.getSystemInfo({}) }) }),
       check('s3', async () => { await objects.ping() }),
       check('accepting', async () => draining ? 'shutting down' : undefined)
     ]))

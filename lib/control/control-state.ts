@@ -1,4 +1,5 @@
 import type { BudgetRule, ControlState, LimitRule } from '../contracts/allowance.ts'
+import type { Caller } from '../contracts/jobs.ts'
 import type { ControlRows } from '../store/control.ts'
 
 type Rows = Pick<ControlRows, 'version' | 'limits' | 'budgets' | 'presets'>
@@ -19,7 +20,8 @@ export function buildControlState ({ version, limits, budgets, presets }: Rows):
     budgetRules.set(subject, rules)
     rules.push({ id: budget.id, kind: budget.kind, period: budget.period, amount: BigInt(amount), hard: budget.hard })
   }
-  const limitsKnown = new Map<string, readonly LimitRule[]>()
+  const limitsKnown = new WeakMap<Caller, Map<string, readonly LimitRule[]>>()
+  const budgetsKnown = new WeakMap<Caller, readonly BudgetRule[]>()
   const parameters = new Map(presets.map(preset => [`${preset.projectId} ${preset.name}`, preset.parameters]))
 
   return {
@@ -27,21 +29,26 @@ export function buildControlState ({ version, limits, budgets, presets }: Rows):
     limitsOf: (caller, model) => {
       if (limitRules.size === 0) return none
       // the same array for the same question: limiting remembers what it made of one
-      const question = `${caller.keyId} ${model}`
-      const known = limitsKnown.get(question)
-      if (known !== undefined) return known
+      let known = limitsKnown.get(caller)
+      if (known === undefined) limitsKnown.set(caller, known = new Map())
+      let rules = known.get(model)
+      if (rules !== undefined) return rules
       const subjects = [
         `key:${caller.keyId}`, `project:${caller.projectId}`, `organization:${caller.organizationId}`, `model:${model}@${caller.organizationId}`, `model:${model}`
       ]
-      const rules = subjects.flatMap(subject => limitRules.get(subject) ?? [])
-      if (limitsKnown.size >= mostKnown) limitsKnown.clear()
-      limitsKnown.set(question, rules)
+      rules = subjects.flatMap(subject => limitRules.get(subject) ?? [])
+      if (known.size >= mostKnown) known.clear()
+      known.set(model, rules)
       return rules
     },
     budgetsOf: caller => {
       if (budgetRules.size === 0) return none
-      const subjects = [`key:${caller.keyId}`, `project:${caller.projectId}`, `organization:${caller.organizationId}`]
-      return subjects.flatMap(subject => budgetRules.get(subject) ?? [])
+      let rules = budgetsKnown.get(caller)
+      if (rules === undefined) {
+        const subjects = [`key:${caller.keyId}`, `project:${caller.projectId}`, `organization:${caller.organizationId}`]
+        budgetsKnown.set(caller, rules = subjects.flatMap(subject => budgetRules.get(subject) ?? []))
+      }
+      return rules
     },
     presetOf: (caller, name) => parameters.get(`${caller.projectId} ${name}`)
   }

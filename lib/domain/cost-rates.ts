@@ -47,6 +47,7 @@ export function ratesOf (sheet: PriceSheet, tier: ServiceTier | undefined, input
 
 /** The prices of all tiers for a request of so many input tokens. */
 export function ratesOfAllTiers (sheet: PriceSheet, inputTokens: number): Rates[] {
+  if (sheet.tiers === undefined) return [ratesOf(sheet, undefined, inputTokens)]
   return [undefined, ...serviceTiers].map(tier => ratesOf(sheet, tier, inputTokens))
 }
 

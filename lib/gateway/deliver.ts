@@ -85,15 +85,6 @@ export async function deliver (dependencies: DeliveryDependencies, request: Deli
   let last: { failure: ProviderFailure, target: Target } | null = null
   let unfit: SiraError | null = null
 
-  const addFallbacks = (ids: readonly string[]): void => {
-    for (const id of ids) {
-      const model = catalog.models.get(id)
-      if (model === undefined || seen.has(id) || !request.allows(id)) continue
-      seen.add(id)
-      queue.push(model)
-    }
-  }
-
   for (let model = queue.shift(); model !== undefined; model = queue.shift()) {
     const tried = new Set<number>()
     /** Places that may be tried once more, after the pause their failure asked for. */
@@ -151,9 +142,13 @@ export async function deliver (dependencies: DeliveryDependencies, request: Deli
       }
     }
     if (next === 'refuse' || (next === 'unknown' && !model.policy.retryAfterTimeout)) break
-    if (next === 'context') addFallbacks(model.policy.contextFallbacks)
-    else if (next === 'content') addFallbacks(model.policy.contentFallbacks)
-    else addFallbacks(model.policy.fallbacks)
+    const { contextFallbacks, contentFallbacks, fallbacks } = model.policy
+    for (const id of next === 'context' ? contextFallbacks : next === 'content' ? contentFallbacks : fallbacks) {
+      const fallback = catalog.models.get(id)
+      if (fallback === undefined || seen.has(id) || !request.allows(id)) continue
+      seen.add(id)
+      queue.push(fallback)
+    }
     if (attempts >= maxAttempts || performance.now() >= deadline) break
   }
   if (last !== null) throw new DeliveryFailure(last.failure, last.target, attempts, false)
@@ -166,18 +161,18 @@ export async function deliver (dependencies: DeliveryDependencies, request: Deli
   throw new DeliveryFailure(new ProviderFailure(failureMessages.overloaded, { class: open }), target, attempts, false)
 }
 
-async function attempt (
+function attempt (
   { providers }: DeliveryDependencies, request: DeliveryRequest, target: Target, prepared: Prepared, number: number, onBegin: () => void
 ): Promise<ProviderAnswer | StreamOutcome> {
   const provider = providers.get(target.provider.name)!
   const { timeout, idleTimeout } = target.model.policy
   const { sink, signal, maxAnswerBytes } = request
   const { endpoint, body, parsed, wire } = prepared
-  const call = { endpoint, body, ...(parsed === undefined ? {} : { parsed }), ...(wire === undefined ? {} : { wire }), clientRequestId: `${request.id}:${number}`, signal, timeout, maxAnswerBytes }
+  const call = { endpoint, body, ...(parsed !== undefined && { parsed }), ...(wire !== undefined && { wire }), clientRequestId: `${request.id}:${number}`, signal, timeout, maxAnswerBytes }
   // at least a moment: a deadline that is over was caught before
-  if (sink === null) return await provider.call({ ...call, timeout: Math.max(1, Math.min(timeout, request.deadline - performance.now())) })
+  if (sink === null) return provider.call({ ...call, timeout: Math.max(1, Math.min(timeout, request.deadline - performance.now())) })
   let begun = false
-  return await provider.stream({
+  return provider.stream({
     ...call,
     idleTimeout,
     sink: {

@@ -20,8 +20,8 @@ export interface Recording {
 }
 
 export interface ResponseCache {
-  /** null when the request does not want the cache, or nothing is there. Never fails for want of Postgres. */
-  find: (request: GatewayRequest, stream: boolean) => Promise<CachedAnswer | null>
+  /** null at once when the request does not want the cache, later when nothing is there. Never fails for want of Postgres. */
+  find: (request: GatewayRequest, stream: boolean) => Promise<CachedAnswer | null> | null
   /** Keeps a whole answer if the request wants it. Gives what x-sira-cache says. */
   store: (request: GatewayRequest, model: string, events: readonly StreamEvent[], stream: boolean) => 'miss' | 'refresh' | null
   record: (request: GatewayRequest) => Recording | null
@@ -36,8 +36,7 @@ export interface ResponseCache {
 export function createResponseCache (database: Queryable, log: Pick<Logger, 'warn'>): ResponseCache {
   const writing = new Set<Promise<void>>()
 
-  async function find (request: GatewayRequest, stream: boolean): Promise<CachedAnswer | null> {
-    if (ttlOf(request) === null || request.cache.mode === 'refresh') return null
+  async function read (request: GatewayRequest, stream: boolean): Promise<CachedAnswer | null> {
     try {
       const { rows } = await database.query<{ body: Buffer, age: number }>(
         `SELECT body, floor(extract(epoch FROM now() - created_at))::integer AS age
@@ -68,7 +67,7 @@ export function createResponseCache (database: Queryable, log: Pick<Logger, 'war
   }
 
   return {
-    find,
+    find: (request, stream) => ttlOf(request) === null || request.cache.mode === 'refresh' ? null : read(request, stream),
     store,
     record (request) {
       if (ttlOf(request) === null) return null

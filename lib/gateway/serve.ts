@@ -46,7 +46,8 @@ export async function serve (gateway: Gateway, request: GatewayRequest, reply: S
   const { caller, body } = request
   const state = gateway.state()
   const model = resolveModel(gateway.catalog, request)
-  const hit = await gateway.cache.find(request, reply !== null)
+  const looking = gateway.cache.find(request, reply !== null)
+  const hit = looking === null ? null : await looking
   if (hit !== null) return replay(gateway, request, model, hit, reply)
   if (!gateway.journal.hasRoom()) throw new SiraError('usage_backlog', {}, { retryAfter: 1 })
 
@@ -68,7 +69,7 @@ export async function serve (gateway: Gateway, request: GatewayRequest, reply: S
     throw error
   }
   const exchange = new Exchange(gateway, request, admission, reservation, inputTokens, String(state.version))
-  return reply === null ? await exchange.whole(model) : await exchange.streamed(model, reply)
+  return await (reply === null ? exchange.whole(model) : exchange.streamed(model, reply))
 }
 
 function resolveModel (catalog: Catalog, { body, caller }: GatewayRequest): ModelConfig {
@@ -121,7 +122,8 @@ class Exchange {
     const cost = this.#settle({ target, attempts, usage: known, status: 200, errorCode: null, stream: false, estimated: answer.usage === null })
     const body = translation === null ? answer.body : JSON.stringify(translation.answer(JSON.parse(answer.body) as ChatCompletion, answer.usage))
     const cached = this.#gateway.cache.store(this.#request, target.model.id, [{ name: null, data: body }], false)
-    const headers = { ...this.#headers(target, attempts, cached), ...(cost === null ? {} : { 'x-sira-cost': formatUsd(cost) }) }
+    const headers = this.#headers(target, attempts, cached)
+    if (cost !== null) headers['x-sira-cost'] = formatUsd(cost)
     return { headers, body }
   }
 
@@ -169,10 +171,10 @@ class Exchange {
 
   #attempts = 0
 
-  async #deliver (model: ModelConfig, sink: ((target: Target, events: readonly StreamEvent[], resume: () => void) => boolean) | null) {
+  #deliver (model: ModelConfig, sink: ((target: Target, events: readonly StreamEvent[], resume: () => void) => boolean) | null) {
     const { catalog, providers, health, maxAnswerBytes } = this.#gateway
     const { id, caller, signal, deadline } = this.#request
-    return await deliver({ catalog, providers, health }, {
+    return deliver({ catalog, providers, health }, {
       id,
       model,
       allows: fallback => mayUseModel(caller.models, fallback),
@@ -223,18 +225,19 @@ class Exchange {
     return partial === null ? { ...nothing, inputTokens: this.#inputTokens, outputTokens } : { ...partial, outputTokens }
   }
 
-  #headers (target: Target, attempts: number, cache: 'miss' | 'refresh' | null): AnswerHeaders {
-    const { dropped } = this.#fit ?? { dropped: [] }
-    return {
+  #headers (target: Target, attempts: number, cache: 'miss' | 'refresh' | null): Record<string, string> {
+    const headers: Record<string, string> = {
       ...this.#admission.headers,
       'x-sira-model': target.model.id,
       'x-sira-provider': target.provider.name,
       'x-sira-deployment': target.deployment.id,
       'x-sira-attempts': String(attempts),
-      'x-sira-config-version': this.#version,
-      ...(dropped.length === 0 ? {} : { 'x-sira-dropped-params': dropped.join(',') }),
-      ...(cache === null ? {} : { 'x-sira-cache': cache })
+      'x-sira-config-version': this.#version
     }
+    const dropped = this.#fit?.dropped
+    if (dropped !== undefined && dropped.length > 0) headers['x-sira-dropped-params'] = dropped.join(',')
+    if (cache !== null) headers['x-sira-cache'] = cache
+    return headers
   }
 
   /** Writes down and settles, once. Gives the cost in pico-USD. */

@@ -69,23 +69,15 @@ export function createLimiting ({ pool, processId, log, clock = createMinuteCloc
   function take (part: Part, taken: Taken, tokens: number): Verdict | Promise<Verdict> {
     if (part.unit === 'slots') {
       const meter = slots.meter(part.subject, part.limit)
-      const keep = (verdict: Verdict): Verdict => {
-        if (verdict === 'taken') taken.slots.push(meter)
-        return verdict
-      }
       const verdict = slots.take(meter)
-      return verdict instanceof Promise ? verdict.then(keep) : keep(verdict)
+      return verdict instanceof Promise ? verdict.then(found => keepSlot(taken, meter, found)) : keepSlot(taken, meter, verdict)
     }
     const amount = part.unit === 'requests' ? 1 : tokens
     if (amount > part.limit) return 'exhausted'
     const meter = rates.meter(part.subject, part.limit)
     const unit = part.unit
-    const keep = (verdict: Verdict): Verdict => {
-      if (verdict === 'taken') taken.rates.push({ meter, minute: meter.minute, unit, amount })
-      return verdict
-    }
     const verdict = rates.take(meter, amount)
-    return verdict instanceof Promise ? verdict.then(keep) : keep(verdict)
+    return verdict instanceof Promise ? verdict.then(found => keepRate(taken, meter, unit, amount, found)) : keepRate(taken, meter, unit, amount, verdict)
   }
 
   function admission (parts: readonly Part[], taken: Taken): Admission {
@@ -129,6 +121,16 @@ export function createLimiting ({ pool, processId, log, clock = createMinuteCloc
   function secondsLeft (): number {
     return Math.max(1, Math.ceil((MINUTE - clock.now() % MINUTE) / 1_000))
   }
+}
+
+function keepSlot (taken: Taken, meter: SlotMeter, verdict: Verdict): Verdict {
+  if (verdict === 'taken') taken.slots.push(meter)
+  return verdict
+}
+
+function keepRate (taken: Taken, meter: RateMeter, unit: 'requests' | 'tokens', amount: number, verdict: Verdict): Verdict {
+  if (verdict === 'taken') taken.rates.push({ meter, minute: meter.minute, unit, amount })
+  return verdict
 }
 
 function partsOf (rule: LimitRule): Part[] {

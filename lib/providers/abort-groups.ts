@@ -1,7 +1,7 @@
 /** What an abort stops. */
 export interface Abortable { abort: (reason: unknown) => void }
 
-interface Group { readonly members: Set<Abortable>, readonly listener: () => void }
+interface Group { readonly members: Set<Abortable>, readonly listener: () => void, lasting: boolean }
 
 /**
  * Thousands of rows share one signal, and an EventTarget walks all its listeners to add or remove one. So one listener
@@ -15,9 +15,15 @@ export function joinSignal (signal: AbortSignal, member: Abortable): void {
   group.members.add(member)
 }
 
+/** For a signal that many calls in a row join, and that ends with its owner, as a connection's does: it is listened to from now on. */
+export function keepListening (signal: AbortSignal): void {
+  const group = groups.get(signal) ?? createGroup(signal)
+  group.lasting = true
+}
+
 export function leaveSignal (signal: AbortSignal, member: Abortable): void {
   const group = groups.get(signal)
-  if (group?.members.delete(member) && group.members.size === 0) {
+  if (group?.members.delete(member) && group.members.size === 0 && !group.lasting) {
     groups.delete(signal)
     signal.removeEventListener('abort', group.listener)
   }
@@ -29,7 +35,7 @@ function createGroup (signal: AbortSignal): Group {
     for (const member of members) member.abort(signal.reason)
     groups.delete(signal)
   }
-  const group = { members, listener }
+  const group: Group = { members, listener, lasting: false }
   groups.set(signal, group)
   signal.addEventListener('abort', listener, { once: true })
   return group

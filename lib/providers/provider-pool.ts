@@ -80,8 +80,8 @@ export function createProviderPool (catalog: Catalog, create: (config: ProviderC
         handle = {
           name,
           get endpoints () { return current(name)?.provider.endpoints ?? none },
-          call: async request => await use(name, async provider => await provider.call(request)),
-          stream: async request => await use(name, async provider => await provider.stream(request)),
+          call: request => use(name, provider => provider.call(request)),
+          stream: request => use(name, provider => provider.stream(request)),
           close: async () => {} // the pool closes
         }
         handles.set(name, handle)

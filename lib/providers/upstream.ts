@@ -101,13 +101,13 @@ export function createUpstream (provider: ProviderConfig, readError: (parsed: Re
   return {
     name: provider.name,
     prefix: base.pathname.replace(/\/+$/, ''),
-    async post (call) {
+    post (call) {
       const lent = ring.take()
-      return await send(lent, post(pool, request(call, lent)))
+      return send(lent, post(pool, request(call, lent)))
     },
-    async stream (call) {
+    stream (call) {
       const lent = ring.take()
-      return await send(lent, stream(pool, { ...request(call, lent), idleTimeout: call.idleTimeout, accept: call.accept }))
+      return send(lent, stream(pool, { ...request(call, lent), idleTimeout: call.idleTimeout, accept: call.accept }))
     },
     failure: (error, statusCode = 200, { requestId = null, body = null } = {}) => {
       const failed = classifyAnswer({

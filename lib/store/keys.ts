@@ -1,4 +1,4 @@
-import { createHash, randomInt } from 'node:crypto'
+import { hash, randomInt } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import type { Caller } from '../contracts/jobs.ts'
 import { newId } from '../ids.ts'
@@ -19,7 +19,7 @@ export function isWellFormedKey (text: string): boolean {
 
 /** What is stored. A plain SHA-256 is enough because the key itself has 190 random bits. */
 export function hashKey (text: string): string {
-  return createHash('sha256').update(text).digest('hex')
+  return hash('sha256', text, 'hex')
 }
 
 /** Who a stored secret stands for, as of one moment. */

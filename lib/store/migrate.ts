@@ -5,7 +5,8 @@ import pg from 'pg'
 /** Arbitrary but fixed: processes that start together queue here instead of racing. */
 const MIGRATION_LOCK = 7_231_905
 
-const folder = new URL('../../prisma/migrations/', import.meta.url)
+// compiled, this file is one folder deeper
+const folder = new URL(import.meta.url.endsWith('.ts') ? '../../prisma/migrations/' : '../../../prisma/migrations/', import.meta.url)
 
 interface Migration { readonly name: string, readonly sql: string, readonly checksum: string }
 

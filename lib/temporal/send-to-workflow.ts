@@ -4,6 +4,7 @@ import { batchWorkflowId, responseWorkflowId, workflowNames } from '../contracts
 import type { Queryable } from '../store/database.ts'
 import { removeOutbox, type OutboxEntry } from '../store/outbox.ts'
 import { searchAttributes } from './search-attributes.ts'
+import { withDeadline } from './with-deadline.ts'
 
 /**
  * Delivers one outbox entry: starts the job's workflow, or signals it (starting it first where a crash prevented that).
@@ -30,7 +31,7 @@ export async function sendToWorkflow (
     ])
   }
   try {
-    await client.connection.withDeadline(Date.now() + deadline, async () => {
+    await withDeadline(client, deadline, async () => {
       if (entry.action === 'start') await client.workflow.start(entry.workflow, options)
       else await client.workflow.signalWithStart(entry.workflow, { ...options, signal: entry.action })
     })

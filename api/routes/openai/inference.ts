@@ -20,9 +20,9 @@ export default async function inference (app: FastifyInstance): Promise<void> {
   const { dependencies } = app
   const tags = ['Inference']
 
-  app.post<{ Body: { messages: readonly unknown[] } }>('/chat/completions', { schema: { tags, summary: 'Create a chat completion', body: ChatBody } }, async (request, reply) => {
+  app.post<{ Body: { messages: readonly unknown[] } }>('/chat/completions', { schema: { tags, summary: 'Create a chat completion', body: ChatBody } }, (request, reply) => {
     checkMessages(request.body.messages)
-    return await answer(dependencies, '/v1/chat/completions', words, request, reply)
+    return answer(dependencies, '/v1/chat/completions', words, request, reply)
   })
   app.post('/completions', { schema: { tags, summary: 'Create a completion', body: CompletionsBody } },
     async (request, reply) => await answer(dependencies, '/v1/completions', words, request, reply))

@@ -21,7 +21,7 @@ const responses: FastifyPluginAsyncTypebox = async app => {
   requireScopeOf(app, 'inference')
   const { dependencies } = app
 
-  app.post('/responses', { schema: { tags, summary: 'Create a response', body: ResponsesBody } }, async (request, reply) => {
+  app.post('/responses', { logLevel: 'warn', schema: { tags, summary: 'Create a response', body: ResponsesBody } }, async (request, reply) => {
     if (request.body.background !== true) return await serveResponse(dependencies, request, reply)
     const body = withPreset(request, dependencies.gateway.state()).body as typeof request.body
     let start

@@ -12,11 +12,14 @@ export const largeBody = 1024 * 1024
 /** Bodies that wait for a thread; each holds its bytes. */
 const mostWaiting = 64
 
+/** Compiled code needs nobody to load TypeScript. */
+const entry = import.meta.url.endsWith('.ts') ? new URL('thread-entry.mjs', import.meta.url) : new URL('thread.js', import.meta.url)
+
 let threads: Piscina | undefined
 
 /** Started with the first large body: most processes never see one. Idle threads end after a minute. */
 function pool (): Piscina {
-  threads ??= new Piscina({ filename: new URL('thread-entry.mjs', import.meta.url).href, maxThreads: 2, minThreads: 0, idleTimeout: 60_000, maxQueue: mostWaiting, concurrentTasksPerWorker: 1 })
+  threads ??= new Piscina({ filename: entry.href, maxThreads: 2, minThreads: 0, idleTimeout: 60_000, maxQueue: mostWaiting, concurrentTasksPerWorker: 1 })
   return threads
 }
 
