@@ -53,7 +53,7 @@ const signals = cluster.isWorker ? ['SIGTERM', 'SIGINT'] as const : []
 /** ms; an orchestrator's usual 30 s less a margin. */
 const grace = closeWithGrace({ delay: 25_000, logger: log, skip: [...signals] }, async ({ signal, err }) => {
   if (err !== undefined) log.error({ err }, 'api fails')
-  log.info(signal === undefined ? {} : { signal }, 'api draining')
+  log.info({ signal }, 'api draining')
   app.startDraining()
   await sleep(config.api.drainDelay) // readiness is down: load balancers look elsewhere before the listener closes
   await app.close()

@@ -185,7 +185,6 @@ for (const whole of [false, true]) {
     close()
     t.deepEqual(asked.map(({ status, code }) => `${status} ${code}`), Array.from({ length: 10 }, () => '200 '))
     await replaced
-    t.log(readLog(product).slice(lines).filter(({ msg }) => !/incoming|completed/.test(String(msg))).map(line => `${(line as any).time} ${line.pid} ${line.msg} ${JSON.stringify(line).slice(0,150)}`))
     for (const pid of [main, ...pids]) t.is(startTime(pid), null, 'all have ended')
     t.deepEqual(draining().sort(), pids.sort(), 'each drained once')
   })
