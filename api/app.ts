@@ -87,7 +87,7 @@ export async function buildApp (dependencies: Dependencies, options: FastifyServ
     requireKey(scope, app.authenticate)
     for (const routes of [nativeBatch, jobs, admin, parameters, usage]) await scope.register(routes)
   }, { prefix: '/api/v1' })
-  const socket = attachSocket(app.server, { feed: dependencies.jobFeed, authenticate: app.authenticate, isTrustedProxy, pool: dependencies.pool, log: dependencies.log })
+  const socket = attachSocket(app.server, { feed: dependencies.jobFeed, authenticate: app.authenticate, isTrustedProxy, pool: dependencies.pool, log: dependencies.log, polling: api.processes === 1 })
   const chatSocket = attachChatSocket(app)
   app.addHook('preClose', async () => { await Promise.all([socket.close(), chatSocket.close()]) })
   return app

@@ -16,9 +16,8 @@ import { registerProcess } from '../lib/store/registration.ts'
 import { throughOutage } from '../lib/store/retry-outage.ts'
 import { createObjectStore } from '../lib/store/s3.ts'
 import { createTemporalClient } from '../lib/temporal/connect.ts'
-import { AggregatorRegistry } from 'prom-client'
 import { buildApp } from './app.ts'
-import { readClusterMetrics } from './cluster.ts'
+import { joinMetrics } from './cluster-metrics.ts'
 import { createJobFeed } from './realtime/job-feed.ts'
 
 const config = loadConfig()
@@ -41,15 +40,18 @@ const stopping = new AbortController()
 const registering = throughOutage(async () => await registerProcess(config.databaseUrl, log, processId), { giveUpAfter: Infinity, signal: stopping.signal })
 registering.catch((error: unknown) => { if (!stopping.signal.aborted) log.error({ err: error }, 'api process not registered') })
 const { gateway, metrics: { registry }, close: closeGateway } = await createGateway({ config, pool, control, processId, log })
-if (cluster.isWorker) AggregatorRegistry.setRegistries([registry])
-const readMetrics = async (): Promise<string> => cluster.isWorker ? await readClusterMetrics() : await registry.metrics()
+const readMetrics = cluster.isWorker ? joinMetrics(registry, log) : async () => await registry.metrics()
 
 const app = await buildApp({
   config, pool, prisma, objects, catalog: control.catalog, control, keyring, gateway, metrics: registry, readMetrics, temporal, jobFeed, hints, log
 }, { loggerInstance: log })
 
+// one of several processes may get a signal twice: from the primary, and from a terminal or a service manager that signals all of a group.
+// The second would cut off what is under way; who wants that kills the primary
+let draining = false
+const signals = cluster.isWorker ? ['SIGTERM', 'SIGINT'] as const : []
 /** ms; an orchestrator's usual 30 s less a margin. */
-closeWithGrace({ delay: 25_000, logger: log }, async ({ signal, err }) => {
+const grace = closeWithGrace({ delay: 25_000, logger: log, skip: [...signals] }, async ({ signal, err }) => {
   if (err !== undefined) log.error({ err }, 'api fails')
   log.info({ signal }, 'api draining')
   app.startDraining()
@@ -61,6 +63,13 @@ closeWithGrace({ delay: 25_000, logger: log }, async ({ signal, err }) => {
   await Promise.all([jobFeed.close(), hints.close(), control.close()])
   await Promise.all([pool.end(), prisma.$disconnect(), temporal.connection.close()])
 })
+
+for (const signal of signals) {
+  process.on(signal, () => {
+    if (!draining) grace.close()
+    draining = true
+  })
+}
 
 await app.listen({ host: config.api.host, port: config.api.port })
 const { adminKey } = config.api

@@ -31,6 +31,15 @@ const mostWaiting = 64 * 1024 * 1024
 const keyEnded = 1008
 const goingAway = 1001
 
+interface Client {
+  readonly socket: WebSocket
+  /** What the socket writes to. */
+  readonly connection: Duplex
+  readonly caller: Caller
+  /** Requests under way, by the client's ids. */
+  readonly running: Map<string, AbortController>
+}
+
 /**
  * Chat streams over a WebSocket: one socket, many requests by id, each cancelled for itself. The key comes in the
  * Authorization or x-api-key header, or from a browser, which cannot send headers, as the subprotocol `sira.key.<key>`
@@ -54,7 +63,7 @@ export function attachChatSocket (app: FastifyInstance): { close: () => Promise<
     if (request.url?.split('?')[0] !== chatSocketPath) return
     socket.on('error', () => { socket.destroy() })
     admit(request).then(caller => {
-      server.handleUpgrade(request, socket, head, connected => { open(connected, caller) })
+      server.handleUpgrade(request, socket, head, connected => { open(connected, socket, caller) })
     }, (error: unknown) => {
       const refusal = toSiraError(error)
       if (refusal.status >= 500) log.error({ err: error }, 'socket not authenticated')
@@ -75,7 +84,7 @@ export function attachChatSocket (app: FastifyInstance): { close: () => Promise<
     return caller
   }
 
-  function open (socket: WebSocket, caller: Caller): void {
+  function open (socket: WebSocket, connection: Duplex, caller: Caller): void {
     const running = new Map<string, AbortController>()
     const stopAll = (): void => { for (const controller of running.values()) controller.abort() }
     alive.add(socket)
@@ -103,14 +112,15 @@ export function attachChatSocket (app: FastifyInstance): { close: () => Promise<
         const message = parseClientMessage(String(data))
         id = message.id
         if (message.type === 'cancel') running.get(id)?.abort()
-        else run(socket, caller, running, message)
+        else run({ socket, connection, caller, running }, message)
       } catch (error) {
         send(socket, refusalOf(error, id))
       }
     })
   }
 
-  function run (socket: WebSocket, caller: Caller, running: Map<string, AbortController>, message: ClientMessage & { type: 'request' }): void {
+  function run (client: Client, message: ClientMessage & { type: 'request' }): void {
+    const { socket, running } = client
     const { id, body } = message
     if (running.has(id)) throw new SiraError('invalid_parameter', { param: 'id', reason: 'a request with this id is under way.' }, { param: 'id' })
     if (running.size >= mostRequests) throw new SiraError('concurrency_limit_exceeded', { kind: 'socket', limit: mostRequests })
@@ -123,7 +133,7 @@ export function attachChatSocket (app: FastifyInstance): { close: () => Promise<
     checkMessages(body.messages as readonly unknown[])
     const controller = new AbortController()
     running.set(id, controller)
-    answer(socket, caller, message, controller.signal)
+    answer(client, message, controller.signal)
       .catch((error: unknown) => {
         if (controller.signal.aborted) send(socket, { type: 'cancelled', id })
         else send(socket, refusalOf(error, id))
@@ -131,7 +141,7 @@ export function attachChatSocket (app: FastifyInstance): { close: () => Promise<
       .finally(() => { running.delete(id) })
   }
 
-  async function answer (socket: WebSocket, caller: Caller, { id, body, headers }: ClientMessage & { type: 'request' }, signal: AbortSignal): Promise<void> {
+  async function answer ({ socket, connection, caller }: Client, { id, body, headers }: ClientMessage & { type: 'request' }, signal: AbortSignal): Promise<void> {
     const requestId = newId('request')
     const request = readRequest({ id: requestId, caller, body, bodyText: JSON.stringify(body), headers }, '/v1/chat/completions', dependencies.gateway.state(), signal)
     const { headers: last } = await serve(dependencies.gateway, request, {
@@ -139,7 +149,9 @@ export function attachChatSocket (app: FastifyInstance): { close: () => Promise<
       write: (events, resume) => {
         // the event's text goes on as it is: parsing it only to write it again would cost as much as all the rest
         const messages = events.map(({ data }) => `{"type":"event","id":${JSON.stringify(id)},"data":${data}}`)
+        connection.cork() // one write for all that came together
         messages.forEach((text, place) => { socket.send(text, place === messages.length - 1 ? () => { if (paused) resume() } : undefined) })
+        connection.uncork()
         const paused = socket.bufferedAmount > highWater
         return !paused
       }

@@ -24,6 +24,8 @@ interface Options {
   readonly isTrustedProxy?: (address: string) => boolean
   readonly pool: Pool
   readonly log: Pick<Logger, 'warn' | 'error'>
+  /** Whether long polling is served beside WebSockets: its requests must all come to this process. */
+  readonly polling?: boolean
 }
 
 const MOST_CONNECTIONS = 10_000
@@ -31,10 +33,11 @@ const MOST_CONNECTIONS = 10_000
 const MOST_MESSAGE_BYTES = 16_000
 
 /** Progress by Socket.IO: namespace /jobs, the key in the handshake as `auth: {key}` or Authorization header. */
-export function attachSocket (server: HttpServer, { feed, authenticate, isTrustedProxy = () => false, pool, log }: Options): SocketServer {
+export function attachSocket (server: HttpServer, { feed, authenticate, isTrustedProxy = () => false, pool, log, polling = true }: Options): SocketServer {
   let closing = false
   const io = new Server<ClientMessages, ServerMessages, Record<string, never>, { caller: Caller }>(server, {
     serveClient: false,
+    transports: polling ? ['polling', 'websocket'] : ['websocket'],
     maxHttpBufferSize: MOST_MESSAGE_BYTES,
     connectTimeout: 10_000, // to reach the namespace, after which a connection without a valid key is closed
     allowRequest: (_request, decide) => { decide(closing ? 'draining' : null, !closing && io.engine.clientsCount < MOST_CONNECTIONS) }

@@ -23,9 +23,7 @@ export async function registerProcess (databaseUrl: string, log: Logger, process
   const identity = `${process.pid}@${hostname()}:${processId}`
   let closed = false
   let client = await connect()
-  const { rows } = await client.query<{ lock_id: number }>('INSERT INTO worker (id, identity) VALUES ($1, $2) RETURNING lock_id', [processId, identity])
-  const lockId = rows[0]!.lock_id
-  await client.query('SELECT pg_advisory_lock($1, $2)', [WORKER_LOCK_CLASS, lockId])
+  const lockId = await enter()
   const holding = hold()
 
   return {
@@ -36,6 +34,20 @@ export async function registerProcess (databaseUrl: string, log: Logger, process
       await client.query('DELETE FROM worker WHERE id = $1', [processId]).catch((error: unknown) => { log.warn({ err: error }, 'worker row left behind') })
       await client.end()
       await holding
+    }
+  }
+
+  /** May be tried again with the same id: an outage may have kept the answer of an earlier try to itself. */
+  async function enter (): Promise<number> {
+    try {
+      const { rows } = await client.query<{ lock_id: number }>(
+        'INSERT INTO worker (id, identity) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET seen_at = now() RETURNING lock_id', [processId, identity])
+      await client.query('SELECT pg_advisory_lock($1, $2)', [WORKER_LOCK_CLASS, rows[0]!.lock_id])
+      return rows[0]!.lock_id
+    } catch (error) {
+      closed = true
+      await client.end().catch(() => {}) // the error that led here is the one to tell
+      throw error
     }
   }
 

@@ -10,7 +10,7 @@ export function isOutage (error: unknown): boolean {
   const code = (error as { code?: unknown }).code
   if (typeof code === 'string') return socketCodes.includes(code) || outageClasses.includes(code.slice(0, 2)) || code === '40001' || code === '40P01'
   // pg gives these no code; `timeout expired` is a client that could not connect in time
-  return /connection terminated|connection timeout|timeout expired|timeout exceeded when trying to connect|query read timeout|client has encountered a connection error|not queryable/i.test(error.message)
+  return /connection terminated|connection timeout|^timeout expired$|timeout exceeded when trying to connect|query read timeout|client has encountered a connection error|not queryable/i.test(error.message)
 }
 
 /**

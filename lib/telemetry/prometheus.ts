@@ -26,6 +26,7 @@ export function createPrometheusMetrics (health: DeploymentHealth): PrometheusMe
     name: 'sira_deployment_open',
     help: '1 = the circuit of this deployment is open: it is left alone after failures',
     labelNames: ['deployment'],
+    aggregator: 'max', // over the processes that share a port; two of them make no 2
     registers: [registry],
     collect () { for (const [deployment, { breaker }] of health.all()) open.set({ deployment }, breaker.until > performance.now() ? 1 : 0) }
   })

@@ -2,7 +2,7 @@ import { draw, purposes } from './random.ts'
 
 const statusKinds = ['400', '401', '403', '404', '408', '409', '422', '429', '429-quota', '500', '502', '503', '504', '529'] as const
 const wholeKinds = ['redirect', 'reset', 'hang', 'cut', 'malformed', 'drip', 'oversize'] as const
-const streamKinds = ['unfinished', 'stream-error'] as const
+const streamKinds = ['unfinished', 'stream-error', 'flood'] as const
 
 export type StatusKind = typeof statusKinds[number]
 export type FaultKind = StatusKind | typeof wholeKinds[number] | typeof streamKinds[number]
@@ -13,7 +13,7 @@ export interface Fault {
   readonly retryAfter: number | null
   /** ms: how long a hang or a drip lasts. */
   readonly ms: number
-  /** Size of an oversize answer. */
+  /** Size of an oversize answer; what a flood adds to the right one. */
   readonly bytes: number
 }
 
@@ -49,7 +49,7 @@ export function needsStream (kind: FaultKind): boolean {
 /** A fault from its parameters, as a marker or a rule spells them. Throws an Error that names what is wrong. */
 export function makeFault (kind: FaultKind, parameters: Readonly<Record<string, number>>): Fault {
   for (const [name, value] of Object.entries(parameters)) {
-    const suits = (name === 'retry-after' && isStatusKind(kind)) || (name === 'ms' && kind in defaultMs) || (name === 'bytes' && kind === 'oversize')
+    const suits = (name === 'retry-after' && isStatusKind(kind)) || (name === 'ms' && kind in defaultMs) || (name === 'bytes' && (kind === 'oversize' || kind === 'flood'))
     if (!suits) throw new Error(`The fault ${kind} has no parameter ${name}.`)
     const most = name === 'bytes' ? mostBytes : mostMs
     if (!(value >= 0 && value <= most)) throw new Error(`The parameter ${name} of ${kind} must be a number from 0 to ${most}.`)

@@ -27,6 +27,7 @@ export function sendSpoiltAnswer (call: Call, answer: Answer, fault: Fault, inte
     sendHead(call, 200, 'application/json', answer.json.length)
     return sendPieces(call, [half], 0, 'close')
   }
+  if (fault.kind === 'flood') return sendFlood(call, answer.events, fault.bytes)
   const middle = Math.floor(answer.events.length / 2)
   const before = answer.events.slice(0, middle)
   sendStreamHead(call)
@@ -72,6 +73,30 @@ function sendOversize (call: Call, json: string, bytes: number): void {
       }
     }
     response.end(closing)
+  }
+  more()
+}
+
+/** The right stream with its middle frame repeated until that has `bytes`, written no faster than it is read. */
+function sendFlood (call: Call, events: readonly string[], bytes: number): void {
+  const middle = Math.floor(events.length / 2)
+  const frame = events[middle]!
+  const together = Math.max(1, Math.floor(padding.length / frame.length))
+  let left = Math.ceil(bytes / frame.length)
+  call.valid = true
+  sendStreamHead(call)
+  const { response } = call
+  response.write(events.slice(0, middle).join(''), 'latin1')
+  const more = (): void => {
+    while (left > 0) {
+      const count = Math.min(left, together)
+      left -= count
+      if (!response.write(frame.repeat(count), 'latin1')) {
+        response.once('drain', more)
+        return
+      }
+    }
+    response.end(events.slice(middle).join(''), 'latin1')
   }
   more()
 }

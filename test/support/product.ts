@@ -41,6 +41,8 @@ export interface ProductOptions {
   readonly workerCount?: number
   readonly apiCount?: number
   readonly env?: Readonly<Record<string, string>>
+  /** Further models of the configuration file, each a line of YAML. */
+  readonly models?: readonly string[]
 }
 
 /** What the models cost here, as an operator would write it. test/product/support/prices.ts has the same, worked out by hand. */
@@ -67,7 +69,7 @@ export async function startProduct (options: ProductOptions): Promise<Product> {
     undo.push(simulator.close)
     const zero = performance.now() - simulator.stats().uptime_ms
     const config = join(folder, 'sira.yaml')
-    writeFileSync(config, catalog(simulator.url, maxConcurrency))
+    writeFileSync(config, [catalog(simulator.url, maxConcurrency).trimEnd(), ...(options.models ?? []), ''].join('\n'))
     let shared: Record<string, string> = {}
     if (engines === 'shared') {
       const database = await cloneDatabase()

@@ -4,7 +4,7 @@ import { isObject } from '../json-object.ts'
 import type { StreamEvent, StreamSink } from '../types.ts'
 import type { Upstream } from '../upstream.ts'
 import { readTier, readUsage } from '../usage.ts'
-import { acceptWith, parseEvent, throwError } from './stream-reader.ts'
+import { acceptWith, isWholeObject, parseEvent, throwError } from './stream-reader.ts'
 import type { StreamReader } from './stream-reader.ts'
 
 /** Usage that says something; a quote inside a JSON string is escaped, so this is a key. */
@@ -33,7 +33,7 @@ export function createChatReader (upstream: Upstream, sink: StreamSink, showsUsa
     }
     if (data === '') return null
     throwError(upstream, event)
-    if (!data.startsWith('{')) throw ownFailure('answer_invalid', true)
+    if (!isWholeObject(data)) throw ownFailure('answer_invalid', true)
     if (first) {
       first = false
       tier = readTier(tierOfChunk.exec(data)?.[1])

@@ -1,9 +1,10 @@
 import type { Usage } from '../../contracts/prices.ts'
+import { ownFailure } from '../failure-messages.ts'
 import { isObject } from '../json-object.ts'
 import type { StreamEvent, StreamSink } from '../types.ts'
 import type { Upstream } from '../upstream.ts'
 import { readUsage } from '../usage.ts'
-import { acceptWith, parseEvent, throwError } from './stream-reader.ts'
+import { acceptWith, isWholeObject, parseEvent, throwError } from './stream-reader.ts'
 import type { StreamReader } from './stream-reader.ts'
 
 /** A response that failed is an answer like another: it has an id, a status and usage. */
@@ -19,6 +20,7 @@ export function createResponsesReader (upstream: Upstream, sink: StreamSink): St
     if (event.data === '' || event.data.startsWith('[DONE]')) return null
     const name = event.name ?? String(parseEvent(event).type)
     if (name === 'error') throwError(upstream, { name, data: event.data })
+    if (!isWholeObject(event.data)) throw ownFailure('answer_invalid', true)
     if (terminal.has(name)) {
       const { response } = parseEvent(event)
       if (isObject(response)) usage = readUsage(response.usage, response.service_tier)

@@ -43,6 +43,11 @@ export function throwError (upstream: Upstream, { name, data }: StreamEvent): vo
   if (parsed !== null && isError(parsed)) throw errorInside(upstream, parsed, null)
 }
 
+/** What can be told of an event without parsing it: one that was cut off would break the client's parser instead. */
+export function isWholeObject (data: string): boolean {
+  return data.startsWith('{') && (data.endsWith('}') || data.trimEnd().endsWith('}'))
+}
+
 export function parseEvent ({ data }: StreamEvent): Record<string, unknown> {
   const parsed = parseObject(data)
   if (parsed === null) throw ownFailure('answer_invalid', true)

@@ -204,6 +204,7 @@ const errors: [string, string, string, string][] = [
   ['an error event that is no JSON', 'event: error\ndata: boom\n\n', 'server_error', 'boom'],
   ['a bare error', '{"error": {\n"code": 503, "message": "boom"}}', 'overloaded', 'boom'],
   ['an event that is no chunk', sse('hello'), 'answer_invalid', "The provider's answer is not valid."],
+  ['a chunk that is cut off', sse('{"choices":[{"del'), 'answer_invalid', "The provider's answer is not valid."],
   ['an event with broken usage', sse('{"usage":{'), 'answer_invalid', "The provider's answer is not valid."]
 ]
 for (const [name, text, code, message] of errors) {

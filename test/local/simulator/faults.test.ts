@@ -39,6 +39,21 @@ test('simulator fault: retry-after goes out as given, on any status', async t =>
   }
 })
 
+test('simulator fault: a flood repeats one event of the right stream until it has the bytes asked for, no faster than it is read', async t => {
+  const simulator = await simulatorFor(t)
+  const bytes = 32 * 1024 * 1024
+  const answer = await chat(simulator, `[[sim:flood bytes=${bytes}]]`, { stream: true })
+  await wait(50)
+  t.is(simulator.calls()[0]!.finished_ms, null, 'nobody reads it')
+  const frames = (await answer.body.text()).trimEnd().split('\n\n')
+  t.is(frames.at(-1), 'data: [DONE]')
+  const counts = new Map<string, number>()
+  for (const frame of frames) counts.set(frame, (counts.get(frame) ?? 0) + 1)
+  const [repeated, count] = [...counts].reduce((most, entry) => entry[1] > most[1] ? entry : most)
+  t.true(Math.abs(count - bytes / (repeated.length + 2)) < 3)
+  t.like(simulator.calls()[0], { outcome: 'flood', delivered: true, aborted: false })
+})
+
 test('simulator fault: redirect points elsewhere', async t => {
   const answer = await chat(await simulatorFor(t), '[[sim:redirect]]')
   await answer.body.dump()
