@@ -1,3 +1,4 @@
+import { decimal, parseRetryAfter } from '../retry-after.ts'
 import type { FailureClass, FailureCode } from './types.ts'
 
 /** What of an answer decides how its failure is treated. Header values as received, null where absent. */
@@ -101,23 +102,8 @@ function byError ({ errorCode, errorType }: FailedAnswer): Kind | undefined {
 const longestRetryAfter = 24 * 3_600_000
 
 function readRetryAfter ({ retryAfterMs, retryAfter }: FailedAnswer, now: number): number | null {
-  const delay = decimal(retryAfterMs) ?? seconds(retryAfter) ?? untilDate(retryAfter, now)
+  const delay = decimal(retryAfterMs) ?? parseRetryAfter(retryAfter, now)
   return delay === null ? null : Math.min(longestRetryAfter, Math.max(0, Math.ceil(delay)))
-}
-
-function decimal (text: string | null): number | null {
-  return text !== null && /^\s*\d{1,15}(\.\d{1,15})?\s*$/.test(text) ? Number(text) : null
-}
-
-function seconds (text: string | null): number | null {
-  const value = decimal(text)
-  return value === null ? null : value * 1000
-}
-
-function untilDate (text: string | null, now: number): number | null {
-  // Date.parse takes far more than HTTP dates ("-5" is a year), so what begins with a weekday only
-  const time = text !== null && /^\s*[A-Za-z]{3,9},? /.test(text) ? Date.parse(text) : NaN
-  return Number.isNaN(time) ? null : time - now
 }
 
 /** How far the call had come when the transport failed. */
