@@ -95,14 +95,23 @@ async function applyBudgets (client: PoolClient, file: AccessFile): Promise<void
   await client.query("DELETE FROM budget WHERE managed_by = 'config' AND id <> ALL($1)", [kept])
 }
 
-/** Presets of the file's projects are the file's: there is no other owner to tell apart. */
+/**
+ * One of the API that says the same becomes the file's: nobody loses anything by it, and before column managed_by was there all
+ * counted as the API's.
+ */
 async function applyPresets (client: PoolClient, file: AccessFile): Promise<void> {
+  const kept: string[] = []
   for (const { project, name, parameters } of file.presets) {
-    await client.query(
-      `INSERT INTO preset (id, organization_id, project_id, name, parameters) VALUES ($1, $2, $3, $4, $5)
-       ON CONFLICT (project_id, name) DO UPDATE SET parameters = excluded.parameters, updated_at = now()`,
+    const { rows } = await client.query<{ id: string }>(
+      `INSERT INTO preset (id, organization_id, project_id, name, parameters, managed_by) VALUES ($1, $2, $3, $4, $5, 'config')
+       ON CONFLICT (project_id, name) DO UPDATE SET parameters = excluded.parameters, managed_by = 'config',
+         updated_at = CASE WHEN preset.parameters = excluded.parameters THEN preset.updated_at ELSE now() END
+       WHERE preset.managed_by = 'config' OR preset.parameters = excluded.parameters RETURNING id`,
       [newId('preset'), organizationOf(file, 'project', project), project, name, JSON.stringify(parameters)])
+    if (rows[0] === undefined) throw new Error(`Configuration file: preset ${name} of ${project} was made through the API; choose another name`)
+    kept.push(rows[0].id)
   }
+  await client.query("DELETE FROM preset WHERE managed_by = 'config' AND id <> ALL($1)", [kept])
 }
 
 function organizationOf (file: AccessFile, kind: 'organization' | 'project' | 'key', id: string): string {

@@ -7,10 +7,11 @@
  * leaves a debt (otherwise it could never go), and a worker that was idle starts with what it could have saved meanwhile.
  */
 export interface RateBucket {
+  perMinute: number
   /** Units per ms at the whole share. */
-  readonly refill: number
+  refill: number
   /** Units at the whole share. */
-  readonly capacity: number
+  capacity: number
   share: number
   level: number
   /** ms, monotonic. */
@@ -19,9 +20,24 @@ export interface RateBucket {
 
 /** An idle bucket: setShare makes it work. */
 export function createRateBucket (perMinute: number): RateBucket {
+  return { perMinute, ...paceOf(perMinute), share: 0, level: 0, updatedAt: -Infinity }
+}
+
+function paceOf (perMinute: number): Pick<RateBucket, 'refill' | 'capacity'> {
   const capacity = Math.max(1, perMinute / 60)
   // the first unit of a minute is the last of the one before, so a bucket of one unit takes nothing from the refill
-  return { refill: (perMinute - capacity + 1) / 60_000, capacity, share: 0, level: 0, updatedAt: -Infinity }
+  return { refill: (perMinute - capacity + 1) / 60_000, capacity }
+}
+
+/**
+ * From now on another rate. What was saved stays as far as the new size holds it. A debt never takes longer than it would
+ * have: a lower rate makes it smaller, because what one expensive call had left over would else stand still for hours.
+ */
+export function setRate (bucket: RateBucket, perMinute: number, now: number): void {
+  if (bucket.share > 0) advance(bucket, now)
+  const before = bucket.refill
+  Object.assign(bucket, { perMinute }, paceOf(perMinute))
+  if (bucket.level < 0) bucket.level *= Math.min(1, bucket.refill / before)
 }
 
 /** `share` is from 0, idle, to 1. */

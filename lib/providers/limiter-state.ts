@@ -1,5 +1,6 @@
 import type { Abortable } from './abort-groups.ts'
-import { charge, waitFor } from './limiter-rate.ts'
+import type { ProviderConfig } from './catalog-types.ts'
+import { charge, createRateBucket, setRate, setShare, waitFor } from './limiter-rate.ts'
 import type { RateBucket } from './limiter-rate.ts'
 import { hold } from './limiter-turns.ts'
 import type { BatchTurn, Turns } from './limiter-turns.ts'
@@ -8,10 +9,14 @@ import type { LinkedList } from './linked-list.ts'
 export interface ProviderState {
   readonly name: string
   readonly turns: Turns<Waiter>
-  readonly requests: RateBucket | null
-  readonly tokens: RateBucket | null
+  /** What the rates were made from; null before the first look. */
+  config: ProviderConfig | null
+  requests: RateBucket | null
+  tokens: RateBucket | null
   inFlight: number
   slots: number
+  /** Of the rates, 0 to 1. */
+  share: number
   /** The most slots that would have been used at once since the slot source last asked. */
   peak: number
   /** Set while the next in turn waits for the rate. */
@@ -70,6 +75,27 @@ export function setHeld (batch: BatchState): boolean {
   batch.held = full
   for (const [state, turn] of batch.turns) hold(state.turns, turn, full)
   return !full
+}
+
+/** Takes over the rates of the provider's configuration. False when that is the one they were made from. */
+export function followRates (state: ProviderState, config: ProviderConfig): boolean {
+  if (state.config === config) return false
+  state.config = config
+  state.requests = withRate(state.requests, config.requestsPerMinute, state.share)
+  state.tokens = withRate(state.tokens, config.tokensPerMinute, state.share)
+  return true
+}
+
+function withRate (bucket: RateBucket | null, perMinute: number | null, share: number): RateBucket | null {
+  if (perMinute === null) return null
+  const now = performance.now()
+  if (bucket === null) {
+    bucket = createRateBucket(perMinute)
+    if (share > 0) setShare(bucket, share, now)
+  } else if (bucket.perMinute !== perMinute) {
+    setRate(bucket, perMinute, now)
+  }
+  return bucket
 }
 
 /** ms until both rates allow a call; 0 = charged, it goes now. */

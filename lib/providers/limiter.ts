@@ -1,13 +1,19 @@
 import type { CallOwner, Limiter } from '../contracts/limiter.ts'
 import { joinSignal, leaveSignal } from './abort-groups.ts'
 import type { Catalog } from './catalog-types.ts'
-import { createRateBucket, setShare } from './limiter-rate.ts'
-import { rateDelay, setHeld, Waiter } from './limiter-state.ts'
+import { setShare } from './limiter-rate.ts'
+import { followRates, rateDelay, setHeld, Waiter } from './limiter-state.ts'
 import type { BatchState, ProviderState } from './limiter-state.ts'
 import { createBatchTurn, createTurns, dequeue, enqueue, peek, take } from './limiter-turns.ts'
 import type { SlotSource } from './slot-source.ts'
 
-/** The limiter of one process over the slots it is given. Every step is O(1) in the number of waiting calls. */
+/** ms that a wait for the rate lasts at most before the rate is looked up again: it may have been raised meanwhile. */
+const LOOK_AGAIN = 250
+
+/**
+ * The limiter of one process over the slots it is given. Every step is O(1) in the number of waiting calls. Rates are those that
+ * the catalog says now; those of a provider that left it stay, so that what waits for it is let go.
+ */
 export function createLimiter ({ catalog, slots }: { catalog: Catalog, slots: SlotSource }): Limiter {
   const states = new Map<string, ProviderState>()
   /** Made when first asked for: providers come while the process runs. */
@@ -15,17 +21,10 @@ export function createLimiter ({ catalog, slots }: { catalog: Catalog, slots: Sl
     const known = states.get(name)
     const config = catalog.providers.get(name)
     if (known !== undefined || config === undefined) return known
-    const { requestsPerMinute, tokensPerMinute } = config
     const state: ProviderState = {
-      name,
-      turns: createTurns(),
-      requests: requestsPerMinute === null ? null : createRateBucket(requestsPerMinute),
-      tokens: tokensPerMinute === null ? null : createRateBucket(tokensPerMinute),
-      inFlight: 0,
-      slots: 0,
-      peak: 0,
-      timer: null
+      name, turns: createTurns(), config: null, requests: null, tokens: null, inFlight: 0, slots: 0, share: 0, peak: 0, timer: null
     }
+    followRates(state, config)
     states.set(name, state)
     return state
   }
@@ -36,13 +35,15 @@ export function createLimiter ({ catalog, slots }: { catalog: Catalog, slots: Sl
   function pump (state: ProviderState): void {
     const { turns } = state
     state.peak = Math.max(state.peak, state.inFlight + turns.eligible)
+    const config = catalog.providers.get(state.name)
+    if (config !== undefined && followRates(state, config)) stopWaiting(state)
     if (state.timer !== null) return
     while (state.inFlight < state.slots) {
       const waiter = peek(turns)
       if (waiter === null) return
       const delay = rateDelay(state, waiter.tokens)
       if (delay > 0) {
-        state.timer = setTimeout(rateElapsed, Math.ceil(delay), state)
+        state.timer = setTimeout(rateElapsed, Math.min(Math.ceil(delay), LOOK_AGAIN), state)
         return
       }
       start(waiter)
@@ -86,10 +87,9 @@ export function createLimiter ({ catalog, slots }: { catalog: Catalog, slots: Sl
     }
   }
 
-  function restart (state: ProviderState): void {
+  function stopWaiting (state: ProviderState): void {
     if (state.timer !== null) clearTimeout(state.timer)
     state.timer = null
-    pump(state)
   }
 
   function forget (batch: BatchState): void {
@@ -118,9 +118,11 @@ export function createLimiter ({ catalog, slots }: { catalog: Catalog, slots: Sl
     granted (provider, count, share) {
       const state = states.get(provider)!
       state.slots = count
+      state.share = share
       if (state.requests !== null) setShare(state.requests, share, performance.now())
       if (state.tokens !== null) setShare(state.tokens, share, performance.now())
-      restart(state)
+      stopWaiting(state)
+      pump(state)
     }
   })
 
@@ -158,7 +160,7 @@ export function createLimiter ({ catalog, slots }: { catalog: Catalog, slots: Sl
     async close () {
       closed = true
       for (const state of states.values()) {
-        if (state.timer !== null) clearTimeout(state.timer)
+        stopWaiting(state)
         state.slots = 0
         for (const batch of batches.values()) {
           const queue = batch.turns.get(state)?.queue

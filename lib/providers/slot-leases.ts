@@ -36,7 +36,7 @@ interface Lease {
 export function createSlotLeases ({ pool, workerId, limits, warn }: {
   pool: Pool
   workerId: string
-  /** Provider name → most calls in flight over all workers; asked again with each refresh, because providers change. */
+  /** Provider name → most calls in flight over all workers; asked again each time, because providers change. */
   limits: { get: (provider: string) => number | undefined }
   warn: (message: string, error: unknown) => void
 }): SlotSource {
@@ -46,7 +46,8 @@ export function createSlotLeases ({ pool, workerId, limits, warn }: {
   const leaseOf = (provider: string): Lease => {
     let lease = leases.get(provider)
     if (lease === undefined) {
-      lease = { provider, limit: limits.get(provider) ?? 0, usable: 0, share: 0, satisfied: true, running: null, startedAt: -Infinity, woken: false, timer: null, failing: false }
+      // gone before anybody held a slot of it: what waits for it is let go one after the other
+      lease = { provider, limit: limits.get(provider) ?? 1, usable: 0, share: 0, satisfied: true, running: null, startedAt: -Infinity, woken: false, timer: null, failing: false }
       leases.set(provider, lease)
     }
     return lease
@@ -102,7 +103,7 @@ export function createSlotLeases ({ pool, workerId, limits, warn }: {
     start (given) { consumer = given },
     wake (provider) {
       const lease = leaseOf(provider)
-      if (lease.woken || lease.usable >= lease.limit) return
+      if (lease.woken || lease.usable >= (limits.get(provider) ?? lease.limit)) return
       if (lease.running !== null) lease.woken = true
       else if (lease.timer === null || (lease.satisfied && !lease.failing)) {
         lease.woken = true

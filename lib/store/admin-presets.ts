@@ -3,9 +3,12 @@ import { newId } from '../ids.ts'
 import { type Page, type PageQuery, readPage, readRow } from './admin-rows.ts'
 import type { Queryable } from './database.ts'
 
-export interface PresetRow { readonly id: string, readonly name: string, readonly parameters: Record<string, unknown>, readonly created_at: Date, readonly updated_at: Date }
+export interface PresetRow {
+  readonly id: string, readonly name: string, readonly parameters: Record<string, unknown>
+  readonly created_at: Date, readonly updated_at: Date, readonly managed_by: string
+}
 
-const columns = 'id, name, parameters, created_at, updated_at'
+const columns = 'id, name, parameters, created_at, updated_at, managed_by'
 
 /** null when the project has one of the name. */
 export async function insertPreset (database: Queryable, tenant: Tenant, name: string, parameters: object): Promise<PresetRow | null> {

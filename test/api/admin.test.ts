@@ -93,10 +93,10 @@ test('a key works only from its addresses, and a forwarded address counts only f
 
 test('a rotated key gets a new text, and the old one works until its overlap ends, in another process too', async t => {
   const pool = createPool(api.config.databaseUrl, silentLog)
-  const other = await startControlPlane({ pool, fileCatalog: api.control.fileCatalog, keyring: null, log: silentLog, outageGrace: 1_000 })
+  const other = await startControlPlane({ pool, fileCatalog: api.control.fileCatalog, keyring: null, log: silentLog, outageGrace: 60_000 })
   const made = (await post('/keys', { name: 'rotated' }, keys.organization)).body as { id: string, key: string }
   t.truthy(await other.authenticate(made.key))
-  const rotated = await post(`/keys/${made.id}/rotate`, { overlap_seconds: 2 }, keys.organization)
+  const rotated = await post(`/keys/${made.id}/rotate`, { overlap_seconds: 4 }, keys.organization)
   t.is(rotated.status, 201)
   const { key } = rotated.body as { key: string }
   t.not(key, made.key)
@@ -105,7 +105,7 @@ test('a rotated key gets a new text, and the old one works until its overlap end
     t.is((await get('/me', text)).status, 200)
     t.truthy(await other.authenticate(text))
   }
-  await sleep(2_050)
+  await sleep(4_050)
   t.is((await get('/me', made.key)).status, 401)
   t.is(await other.authenticate(made.key), null)
   t.is((await get('/me', key)).status, 200)
@@ -268,6 +268,20 @@ test('presets belong to the project', async t => {
   t.deepEqual((await get('/presets', key)).body.data.map((row: { name: string }) => row.name), ['calm'])
   t.is((await get(`/presets/${made.body.id}`, keys.ordinary)).status, 404)
   t.is((await send('DELETE', `/presets/${made.body.id}`, key)).status, 204)
+})
+
+test('a preset of the configuration file is shown and cannot be changed', async t => {
+  const { key, caller } = await createTestTenant(api.pool)
+  const { body: { id, managed_by: owner } } = await post('/presets', { name: 'calm', parameters: { temperature: 0 } }, key)
+  t.is(owner, 'api')
+  await api.pool.query("UPDATE preset SET managed_by = 'config' WHERE id = $1", [id])
+  for (const answer of [await send('PATCH', `/presets/${id}`, key, { parameters: {} }), await send('DELETE', `/presets/${id}`, key)]) {
+    t.like([answer.status, answer.body], [409, { code: 'managed_by_config' }])
+  }
+  t.is((await post('/presets', { name: 'calm', parameters: {} }, key)).body.param, 'name')
+  t.like((await get(`/presets/${id}`, key)).body, { parameters: { temperature: 0 }, managed_by: 'config' })
+  await api.control.refresh()
+  t.deepEqual(api.control.state().presetOf(caller, 'calm'), { temperature: 0 })
 })
 
 test('lists go on behind the last one seen', async t => {

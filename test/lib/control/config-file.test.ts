@@ -1,6 +1,7 @@
 import test from 'ava'
 import { parseAccess } from '../../../lib/control/access-file.ts'
 import { applyAccess } from '../../../lib/control/config-file.ts'
+import { insertPreset } from '../../../lib/store/admin-presets.ts'
 import { createKeyText, findCaller } from '../../../lib/store/keys.ts'
 import { openTestPool } from '../../support/pool.ts'
 import { createTestTenant } from '../../support/tenant.ts'
@@ -38,7 +39,6 @@ test('the file\'s rows are made once by processes that start together, followed,
   const before = await budgets() as Array<{ id: string, amount: string }>
   t.is(before.length, 1)
   t.is(before[0]!.amount, '250500000000000')
-  t.is((await pool.query('SELECT 1 FROM preset')).rows.length, 1)
 
   await applyAccess(pool, parseAccess('sira.yaml', text.replace('250.5', '300'), { CHAT_KEY: next }))
   t.is(await findCaller(pool, key), null)
@@ -58,6 +58,38 @@ test('the file cannot take over what was made through the API', async t => {
   await t.throwsAsync(applyAccess(pool, parseAccess('sira.yaml', text, { CHAT_KEY: createKeyText() })), { message: /org_acme was made through the API/ })
   const { rows } = await pool.query<{ name: string }>('SELECT name FROM organization')
   t.deepEqual(rows, [{ name: 'of the API' }])
+})
+
+test('presets follow the file and go when they leave it, and those of the API stay', async t => {
+  const { pool } = await openTestPool(t)
+  const apply = async (presets: string): Promise<void> => {
+    await applyAccess(pool, parseAccess('sira.yaml', `${text.slice(0, text.indexOf('presets:'))}presets:${presets}`, { CHAT_KEY: key }))
+  }
+  const key = createKeyText()
+  const presets = async (): Promise<Array<{ id: string, name: string, parameters: unknown, managed_by: string, updated_at: Date }>> =>
+    (await pool.query('SELECT id, name, parameters, managed_by, updated_at FROM preset ORDER BY name')).rows
+  const [calm, wild] = ['\n  - { project: proj_chat, name: calm, parameters: { temperature: 0 } }', '\n  - { project: proj_chat, name: wild, parameters: { temperature: 2 } }']
+  await apply(calm + wild)
+  const before = await presets()
+  t.like(before, [{ name: 'calm', parameters: { temperature: 0 }, managed_by: 'config' }, { name: 'wild', parameters: { temperature: 2 }, managed_by: 'config' }])
+  await apply(calm + wild)
+  t.deepEqual(await presets(), before)
+
+  const tenant = { organizationId: 'org_acme', projectId: 'proj_chat' }
+  await insertPreset(pool, tenant, 'own', { temperature: 1 })
+  await apply(calm.replace('0', '0.1'))
+  t.like(await presets(), [{ id: before[0]!.id, name: 'calm', parameters: { temperature: 0.1 } }, { name: 'own', managed_by: 'api' }])
+  t.is((await presets()).length, 2)
+
+  await t.throwsAsync(apply(wild.replace('wild', 'own')), { message: /preset own of proj_chat was made through the API/ })
+  t.like(await presets(), [{ name: 'calm' }, { name: 'own', parameters: { temperature: 1 }, managed_by: 'api' }])
+  await apply(wild.replace('wild', 'own').replace('2', '1'))
+  t.like(await presets(), [{ name: 'own', managed_by: 'config' }])
+
+  await insertPreset(pool, tenant, 'calm', {})
+  await applyAccess(pool, parseAccess('sira.yaml', 'organizations:\n  - { id: org_acme, name: Acme }\n', {}))
+  t.like(await presets(), [{ name: 'calm', managed_by: 'api' }])
+  t.is((await presets()).length, 1)
 })
 
 test('every fault of the access sections is told with its line, and no key', t => {

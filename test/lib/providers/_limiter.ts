@@ -9,16 +9,16 @@ export interface LimiterUnderTest {
   /** Changes what the limiter holds, as the slot source would. */
   grant: (provider: string, slots: number, share?: number) => void
   demand: SlotConsumer['demand']
+  /** Another configuration of a provider, as the control plane would put it into the catalog; null = it is gone. */
+  change: (provider: string, config: Partial<ProviderConfig> | null) => void
   /** How often the limiter asked for more. */
   readonly wakes: { count: number }
 }
 
 /** A limiter whose slots the test hands out. */
 export function limiterOf (providers: Readonly<Record<string, Partial<ProviderConfig>>>): LimiterUnderTest {
-  const catalog: Catalog = {
-    providers: new Map(Object.entries(providers).map(([name, config]) => [name, providerAt('http://127.0.0.1:1', { name, ...config })])),
-    models: new Map()
-  }
+  const configured = new Map(Object.entries(providers).map(([name, config]) => [name, providerAt('http://127.0.0.1:1', { name, ...config })]))
+  const catalog: Catalog = { providers: configured, models: new Map() }
   let consumer: SlotConsumer | undefined
   const wakes = { count: 0 }
   const slots: SlotSource = {
@@ -31,6 +31,10 @@ export function limiterOf (providers: Readonly<Record<string, Partial<ProviderCo
     limiter,
     wakes,
     grant: (provider, count, share = 1) => { consumer!.granted(provider, count, share) },
+    change (name, config) {
+      if (config === null) configured.delete(name)
+      else configured.set(name, providerAt('http://127.0.0.1:1', { name, ...config }))
+    },
     demand: provider => consumer!.demand(provider)
   }
 }

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { charge, createRateBucket, setShare, waitFor } from '../../../lib/providers/limiter-rate.ts'
+import { charge, createRateBucket, setRate, setShare, waitFor } from '../../../lib/providers/limiter-rate.ts'
 import { seeded } from '../_seeded.ts'
 
 /** Lets calls go as early as the bucket allows, from now on without a pause or after random ones; times in ms and costs. */
@@ -90,4 +90,33 @@ test('a worker that comes and goes saves no more than its share would have broug
     if (time % 500 === 20) setShare(bucket, 0, time)
   }
   t.true(calls <= perMinute / 2 + 1, `${calls}`)
+})
+
+test('a rate that is lowered or raised holds from then on', t => {
+  const bucket = createRateBucket(6_000)
+  setShare(bucket, 1, 0)
+  const minutes = [6_000, 60, 600, 60_000].map((perMinute, minute) => {
+    setRate(bucket, perMinute, minute * 60_000)
+    let calls = 0
+    for (let time = minute * 60_000; time < (minute + 1) * 60_000; time++) {
+      for (; waitFor(bucket, 1, time) === 0; calls++) charge(bucket, 1)
+    }
+    return calls / perMinute
+  })
+  t.true(minutes.every(part => part > 0.95 && part <= 1), minutes.join())
+})
+
+test('a debt takes no longer after the rate was lowered, and less after it was raised', t => {
+  const waitAfter = (perMinute: number): number => {
+    const bucket = createRateBucket(60_000)
+    setShare(bucket, 1, 0)
+    t.is(waitFor(bucket, 31_000, 0), 0)
+    charge(bucket, 31_000)
+    setRate(bucket, perMinute, 0)
+    return waitFor(bucket, 0, 0)
+  }
+  const before = waitAfter(60_000)
+  t.true(Math.abs(before - 30_000) < 1_000, `${before}`)
+  t.true(Math.abs(waitAfter(60) - before) < 1, `${waitAfter(60)}`)
+  t.true(Math.abs(waitAfter(600_000) - before / 10) < 100, `${waitAfter(600_000)}`)
 })

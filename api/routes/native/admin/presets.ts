@@ -1,17 +1,17 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { SiraError } from '../../../../lib/errors.ts'
 import { insertPreset, listPresets, lockPreset } from '../../../../lib/store/admin-presets.ts'
-import { updateColumns } from '../../../../lib/store/admin-rows.ts'
+import { requireOwn, updateColumns } from '../../../../lib/store/admin-rows.ts'
 import { inTransaction } from '../../../../lib/store/database.ts'
 import { requireScopeOf } from '../../../plugins/authentication.ts'
-import { create, Id, invalid, ListOf, ListQuery, show, showPage, tags, Time } from './common.ts'
+import { create, Id, invalid, ListOf, ListQuery, ManagedBy, show, showPage, tags, Time } from './common.ts'
 
 /** Characters of a preset as JSON; all presets are in every process's memory. */
 const MOST_CHARACTERS = 16_384
 
 const Parameters = Type.Record(Type.String({ pattern: '^[a-z_]{1,64}$' }), Type.Unknown(), { maxProperties: 64, description: 'fields of a request, which take the place of those that it leaves out' })
 const fields = { name: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' }), parameters: Parameters }
-const Preset = Type.Object({ id: Type.String(), ...fields, created_at: Time, updated_at: Time })
+const Preset = Type.Object({ id: Type.String(), ...fields, created_at: Time, updated_at: Time, managed_by: ManagedBy })
 const NewPreset = Type.Object(fields, { additionalProperties: false })
 const Changes = Type.Object({ parameters: Parameters }, { additionalProperties: false })
 
@@ -42,7 +42,7 @@ const presets: FastifyPluginAsyncTypebox = async app => {
   app.patch('/presets/:id', { schema: { tags, summary: 'Replace the parameters of a preset', params: Id, body: Changes, response: { 200: Preset } } }, async ({ caller, params: { id }, body: { parameters } }) => {
     checkSize(parameters)
     return await inTransaction(pool, async client => {
-      if (await lockPreset(client, caller, id) === null) throw new SiraError('not_found', { resource: 'preset', id })
+      requireOwn(await lockPreset(client, caller, id), 'preset', id)
       await updateColumns(client, 'preset', { id }, { parameters: JSON.stringify(parameters), updated_at: new Date() })
       return show(Preset, (await lockPreset(client, caller, id))!)
     })
@@ -50,7 +50,7 @@ const presets: FastifyPluginAsyncTypebox = async app => {
 
   app.delete('/presets/:id', { schema: { tags, summary: 'Remove a preset', params: Id, response: { 204: Type.Null() } } }, async ({ caller, params: { id } }, reply) => {
     await inTransaction(pool, async client => {
-      if (await lockPreset(client, caller, id) === null) throw new SiraError('not_found', { resource: 'preset', id })
+      requireOwn(await lockPreset(client, caller, id), 'preset', id)
       await client.query('DELETE FROM preset WHERE id = $1', [id])
     })
     return await reply.code(204).send(null)
