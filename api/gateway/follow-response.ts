@@ -47,7 +47,7 @@ async function follow ({ pool }: Pick<Dependencies, 'pool'>, reply: FastifyReply
     }
     if (performance.now() - wroteAt > keepAlive) {
       wroteAt = performance.now()
-      reply.raw.write(': waiting\n\n')
+      stream.comment('waiting')
     }
     if (events.length < page) await sleep(lookEvery, undefined, { signal: left }).catch(() => {}) // left: the loop ends
   }

@@ -6,6 +6,8 @@ import type { StreamEvent } from '../../lib/providers/types.ts'
 
 export interface SseReply extends StreamReply {
   readonly begun: () => boolean
+  /** Writes what every reader passes over. */
+  comment: (text: string) => void
   /** Writes `text` after the last event and ends the answer. */
   end: (text: string) => void
 }
@@ -17,6 +19,19 @@ export interface SseReply extends StreamReply {
 export function createSseReply (request: FastifyRequest, reply: FastifyReply): SseReply {
   const { raw } = reply
   let begun = false
+  let chunked = false
+  /** What came since the event loop's last turn: one read often holds several chunks of the provider, each told on its own. */
+  let pending = ''
+  const flush = (): void => {
+    if (pending === '') return
+    const text = pending
+    pending = ''
+    raw.write(chunked ? frame(text) : text)
+  }
+  const send = (text: string): void => {
+    if (pending === '') process.nextTick(flush)
+    pending += text
+  }
   return {
     begun: () => begun,
     begin (headers: AnswerHeaders) {
@@ -29,16 +44,34 @@ export function createSseReply (request: FastifyRequest, reply: FastifyReply): S
         'x-request-id': request.id,
         ...headers
       })
+      // Node would write each chunk as four pieces (length, line break, text, line break), so its framing is switched off and done
+      // here, in one; a client of HTTP/1.0 gets none
+      chunked = raw.chunkedEncoding
+      raw.chunkedEncoding = false
     },
     write (events, resume) {
       if (raw.destroyed) return true
-      if (raw.write(formatEvents(events))) return true
+      send(formatEvents(events))
+      // of what was written before: what is pending is one read of the provider's socket at most
+      if (!raw.writableNeedDrain) return true
       raw.once('drain', resume)
       return false
     },
-    end (text) { raw.end(text) }
+    comment (text) { send(`: ${text}\n\n`) },
+    end (text) {
+      const last = pending + text
+      pending = ''
+      raw.end(chunked ? frame(last) + lastChunk : last)
+    }
   }
 }
+
+/** A chunk of HTTP/1.1. Nothing for an empty text, as an empty chunk would end the answer. */
+function frame (text: string): string {
+  return text === '' ? '' : `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`
+}
+
+const lastChunk = '0\r\n\r\n'
 
 function formatEvents (events: readonly StreamEvent[]): string {
   let text = ''

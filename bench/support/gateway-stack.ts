@@ -46,6 +46,7 @@ export async function startGatewayBench (folder: string): Promise<{ bench: Gatew
       passThrough: { target: at(passThrough.url), cpu: () => cpuSeconds(passThrough.pid) },
       async startSira (processes) {
         await running?.stop()
+        running = null // the next may not start, and what is stopped cannot be stopped again
         running = await startSira(folder, { SIRA_CONFIG: configFile, SIRA_BENCH_KEY: key, SIRA_API_PROCESSES: String(processes) }, key)
         return running
       }
@@ -66,7 +67,8 @@ async function startSira (folder: string, env: Readonly<Record<string, string>>,
   let known = 0
   const count = async (): Promise<number> => Number((await pool.query<{ count: string }>('SELECT count(*) FROM usage WHERE status = 200')).rows[0]!.count)
   try {
-    known = await untilServing(target('fast'))
+    known = await count() // of a stack before this one, over the same database
+    known += await untilServing(target('fast'))
     const pids = serving(stack, Number(env.SIRA_API_PROCESSES))
     const sira: Sira = {
       target,

@@ -107,6 +107,12 @@ class StreamInFlight extends CallInFlight {
     if (this.#idle !== null) clearTimeout(this.#idle)
   }
 
+  /** A process that was held up runs its timers before it reads: what came meanwhile waits in the socket, and is read within one turn. */
+  expireUnlessFed (): void {
+    const { bytes } = this
+    setImmediate(() => { if (this.bytes === bytes && !this.settled && !this.#paused) this.expire() })
+  }
+
   /** What `accept` makes of the events in these bytes, or of those left at the end; null when it failed and the call is over. */
   #give (parser: SseParser, chunk: Buffer | null): Verdict | null {
     try {
@@ -134,6 +140,6 @@ function isEventStream (contentType: string | string[] | undefined): boolean {
   return typeof contentType === 'string' && /^\s*text\/event-stream\b/i.test(contentType)
 }
 
-function expire (call: StreamInFlight): void { call.expire() }
+function expire (call: StreamInFlight): void { call.expireUnlessFed() }
 
 function stopTail (controller: Dispatcher.DispatchController): void { controller.abort(stopped) }
