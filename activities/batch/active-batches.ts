@@ -82,7 +82,8 @@ export function createActiveBatches ({ pool, config, hints, workerId }: Pick<Bat
       calls: calls.signal,
       stopped: () => stopped,
       stop (reason) {
-        if (stopped !== null) return
+        // what ends a paused batch ends its calls as well, which a pause alone lets finish
+        if (stopped !== null && (stopped !== 'paused' || reason === 'paused')) return
         stopped = reason
         // a stopped batch is not joined again: what comes after a resume starts afresh
         forget(batch)
@@ -119,7 +120,7 @@ export function createActiveBatches ({ pool, config, hints, workerId }: Pick<Bat
 
   /** The row is the truth about cancel, pause and the end of the window; nothing needs to be delivered to this process. */
   function look (): void {
-    const batches = [...users.keys()].filter(batch => batch.stopped() === null)
+    const batches = [...users.keys()].filter(batch => batch.stopped() === null || batch.stopped() === 'paused')
     for (const batch of batches) if (batch.record.expiresAt.getTime() <= Date.now()) batch.stop('expired')
     readControls(pool, batches.map(batch => batch.record.id)).then(controls => {
       for (const batch of batches) {

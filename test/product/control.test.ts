@@ -71,6 +71,24 @@ test.serial('cancel: calls that last longer than the grace are cut off after it,
   t.deepEqual(codes(evidence), { outcome_unknown: 64, batch_cancelled: 200 - 20 - 64 })
 })
 
+test.serial('cancel: of a paused batch the calls still under way are cut off after the grace as well', async t => {
+  const { user } = product
+  const rows = makeRows(80, line => line > 20 ? '[[sim:delay=60000]]' : '')
+  const watch = watchBatch(product, user, await sendBatch(user, rows))
+  await watch.reached(20)
+  t.is((await user.request('POST', `/api/v1/batch/${watch.batchId}/pause`)).status, 200)
+  await sleep(500) // a worker looks every 200 ms
+  const asked = performance.now()
+  t.is((await user.openai.batches.cancel(watch.batchId)).status, 'cancelling')
+  t.is(await watch.finished(), 'cancelled')
+  const took = performance.now() - asked
+  t.log({ took })
+  t.true(took >= GRACE && took <= GRACE + 3_000, `${took} ms`)
+  const evidence = await gatherEvidence(product, user, watch)
+  t.deepEqual(judge(evidence, rows, 'cancelled'), [])
+  t.is(evidence.output.length, 20)
+})
+
 test.serial('pause: no new call until resume, then the rest', async t => {
   const { user } = product
   const rows = makeRows(1_500)
