@@ -17,6 +17,7 @@ import admin from './routes/native/admin/index.ts'
 import jobs from './routes/native/jobs.ts'
 import nativeBatch from './routes/native/batch/index.ts'
 import usage from './routes/native/usage.ts'
+import webhooks from './routes/native/webhooks/index.ts'
 import parameters from './routes/native/parameters.ts'
 import batches from './routes/openai/batches.ts'
 import files from './routes/openai/files.ts'
@@ -26,6 +27,7 @@ import models from './routes/openai/models.ts'
 import responses from './routes/openai/responses.ts'
 import organization from './routes/openai/organization.ts'
 import uploads from './routes/openai/uploads.ts'
+import webhookKeys from './routes/webhook-keys.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -77,6 +79,7 @@ export async function buildApp (dependencies: Dependencies, options: FastifyServ
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
   await app.register(health)
   await app.register(metrics)
+  await app.register(webhookKeys)
   await app.register(async scope => {
     requireKey(scope, app.authenticate)
     // what is delivered is a row of usage and metrics: two more lines for each would cost a tenth of its CPU and say nothing new
@@ -85,9 +88,12 @@ export async function buildApp (dependencies: Dependencies, options: FastifyServ
   }, { prefix: '/v1' })
   await app.register(async scope => {
     requireKey(scope, app.authenticate)
-    for (const routes of [nativeBatch, jobs, admin, parameters, usage]) await scope.register(routes)
+    for (const routes of [nativeBatch, jobs, admin, parameters, usage, webhooks]) await scope.register(routes)
   }, { prefix: '/api/v1' })
-  const socket = attachSocket(app.server, { feed: dependencies.jobFeed, authenticate: app.authenticate, isTrustedProxy, pool: dependencies.pool, log: dependencies.log, polling: api.processes === 1 })
+  const socket = attachSocket(app.server, {
+    feed: dependencies.jobFeed, eventFeed: dependencies.eventFeed, authenticate: app.authenticate, isTrustedProxy, pool: dependencies.pool, log: dependencies.log,
+    polling: api.processes === 1
+  })
   const chatSocket = attachChatSocket(app)
   app.addHook('preClose', async () => { await Promise.all([socket.close(), chatSocket.close()]) })
   return app

@@ -8,6 +8,7 @@ import { createKeyring } from '../lib/crypto/seal.ts'
 import { createGateway } from '../lib/gateway/create-gateway.ts'
 import { newId } from '../lib/ids.ts'
 import { createLogger } from '../lib/log.ts'
+import { createGuardedAgent } from '../lib/outbound/guarded-agent.ts'
 import { loadCatalog } from '../lib/providers/catalog.ts'
 import { createPool, createPrisma } from '../lib/store/database.ts'
 import { createHintPublisher } from '../lib/store/job-hints.ts'
@@ -18,6 +19,7 @@ import { createObjectStore } from '../lib/store/s3.ts'
 import { createTemporalClient } from '../lib/temporal/connect.ts'
 import { buildApp } from './app.ts'
 import { joinMetrics } from './cluster-metrics.ts'
+import { createEventFeed } from './realtime/event-feed.ts'
 import { createJobFeed } from './realtime/job-feed.ts'
 
 const config = loadConfig()
@@ -31,6 +33,9 @@ const prisma = createPrisma(config.databaseUrl)
 const objects = createObjectStore(config.s3)
 const temporal = createTemporalClient(config)
 const jobFeed = createJobFeed({ databaseUrl: config.databaseUrl, pool, log })
+const eventFeed = createEventFeed({ pool, log })
+const policy = config.webhooks.outbound
+const outbound = { policy, agent: createGuardedAgent(policy, { connectTimeout: Math.min(10_000, config.webhooks.timeout) }) }
 const hints = createHintPublisher(config.databaseUrl, log)
 const control = await startControlPlane({ pool, fileCatalog, keyring, log, outageGrace })
 
@@ -43,7 +48,7 @@ const { gateway, metrics: { registry }, close: closeGateway } = await createGate
 const readMetrics = cluster.isWorker ? joinMetrics(registry, log) : async () => await registry.metrics()
 
 const app = await buildApp({
-  config, pool, prisma, objects, catalog: control.catalog, control, keyring, gateway, metrics: registry, readMetrics, temporal, jobFeed, hints, log
+  config, pool, prisma, objects, catalog: control.catalog, control, keyring, outbound, gateway, metrics: registry, readMetrics, temporal, jobFeed, eventFeed, hints, log
 }, { loggerInstance: log })
 
 // one of several processes may get a signal twice: from the primary, and from a terminal or a service manager that signals all of a group.
@@ -60,7 +65,7 @@ const grace = closeWithGrace({ delay: 25_000, logger: log, skip: [...signals] },
   await closeGateway()
   stopping.abort()
   await registering.then(async registration => { await registration.close() }, () => {}) // told above
-  await Promise.all([jobFeed.close(), hints.close(), control.close()])
+  await Promise.all([jobFeed.close(), eventFeed.close(), hints.close(), control.close(), outbound.agent.close()])
   await Promise.all([pool.end(), prisma.$disconnect(), temporal.connection.close()])
 })
 

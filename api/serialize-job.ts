@@ -1,13 +1,11 @@
 import { Type, type Static } from '@fastify/type-provider-typebox'
 import type { Config } from '../lib/config.ts'
-import type { Caller, JobRecord } from '../lib/contracts/jobs.ts'
-import { batchWorkflowId } from '../lib/contracts/workflows.ts'
+import { jobKinds, type Caller, type JobRecord } from '../lib/contracts/jobs.ts'
+import { batchWorkflowId, webhookReplayWorkflowId } from '../lib/contracts/workflows.ts'
 import { jobStates } from '../lib/domain/job-state.ts'
 import { formatUsd } from '../lib/domain/price.ts'
 import { toProgress } from '../lib/domain/progress.ts'
 import { OneOf } from './schemas.ts'
-
-export const jobKinds = ['batch'] as const
 
 const Time = Type.String({ format: 'date-time' })
 const OptionalTime = Type.Union([Time, Type.Null()])
@@ -71,19 +69,28 @@ export function serializeJob (job: JobRecord, caller: Caller, config: Pick<Confi
     finalizing_at: job.finalizingAt?.toISOString() ?? null,
     finished_at: job.finishedAt?.toISOString() ?? null,
     expires_at: job.expiresAt.toISOString(),
-    ...jobUrls(job.id),
+    ...families[job.kind].urls(job.id),
     ...(config.temporalUiUrl === null || !caller.scopes.includes('admin')
       ? {}
-      : { temporal_ui_url: temporalUiUrl(config.temporalUiUrl, config.temporalNamespace, batchWorkflowId(job.id)) })
+      : { temporal_ui_url: temporalUiUrl(config.temporalUiUrl, config.temporalNamespace, families[job.kind].workflowId(job.id)) })
   }
 }
 
-export function jobUrls (id: string): Static<typeof JobUrls> {
-  return {
-    status_url: `/api/v1/batch/${id}/status`,
-    result_url: `/api/v1/batch/${id}/results`,
-    cancel_url: `/api/v1/batch/cancel/${id}`,
-    events_url: `/api/v1/jobs/${id}/events`
+/** What is particular to each kind. */
+const families: Readonly<Record<JobRecord['kind'], { readonly urls: (id: string) => Static<typeof JobUrls>, readonly workflowId: (id: string) => string }>> = {
+  batch: {
+    urls: id => ({
+      status_url: `/api/v1/batch/${id}/status`,
+      result_url: `/api/v1/batch/${id}/results`,
+      cancel_url: `/api/v1/batch/cancel/${id}`,
+      events_url: `/api/v1/jobs/${id}/events`
+    }),
+    workflowId: batchWorkflowId
+  },
+  webhook_replay: {
+    // its counts are its result
+    urls: id => ({ status_url: `/api/v1/jobs/${id}`, result_url: `/api/v1/jobs/${id}`, cancel_url: `/api/v1/jobs/${id}/cancel`, events_url: `/api/v1/jobs/${id}/events` }),
+    workflowId: webhookReplayWorkflowId
   }
 }
 

@@ -1,4 +1,8 @@
 import { resolve } from 'node:path'
+import { isAddressRange } from './control/address-check.ts'
+import { parseDuration } from './domain/duration.ts'
+import type { OutboundPolicy } from './outbound/outbound-policy.ts'
+import { strictPolicy } from './outbound/outbound-policy.ts'
 
 /** Everything a process of Sira reads from its environment; nothing else touches process.env. Documented in docs/configuration.md. */
 export interface Config {
@@ -64,6 +68,16 @@ export interface Config {
     /** Bytes of one provider answer. */
     readonly maxAnswerBytes: number
   }
+  readonly webhooks: {
+    /** ms before each round of attempts; the first is that before the first attempt. */
+    readonly schedule: readonly number[]
+    /** ms, total deadline of one attempt. */
+    readonly timeout: number
+    /** ms of nothing but failure after which an endpoint is disabled. */
+    readonly disableAfter: number
+    /** What of the network the URLs of endpoints may reach. */
+    readonly outbound: OutboundPolicy
+  }
   readonly worker: {
     /** Chunk activities one process works on at once. */
     readonly maxChunks: number
@@ -103,6 +117,31 @@ export function loadConfig (environment: Environment = process.env): Config {
     faults.push(`${name}: a URL starting with ${protocols.map(protocol => `${protocol}//`).join(' or ')} is needed`)
     return fallback
   }
+  const duration = (name: string, fallback: string): number => {
+    const value = parseDuration(text(name, fallback))
+    if (value === null) faults.push(`${name}: a duration such as 90s, 5m or 5d is needed, up to 30d`)
+    return value ?? parseDuration(fallback)!
+  }
+  const durations = (name: string, fallback: string): number[] => {
+    const values = text(name, fallback).split(',').map(parseDuration)
+    if (values.length <= 100 && values.every(value => value !== null)) return values
+    faults.push(`${name}: up to 100 durations such as 0s,5s,5m are needed`)
+    return []
+  }
+  const list = (name: string, fallback: string): string[] => text(name, fallback).split(',').map(entry => entry.trim()).filter(entry => entry !== '')
+  const ports = (name: string, fallback: readonly number[]): readonly number[] | 'any' => {
+    const entries = list(name, fallback.join())
+    if (entries.join() === 'any') return 'any'
+    const numbers = entries.map(Number)
+    if (numbers.length > 0 && entries.every(entry => /^\d{1,5}$/.test(entry)) && numbers.every(port => port >= 1 && port <= 65_535)) return numbers
+    faults.push(`${name}=${entries.join()}: any, or port numbers from 1 to 65535 with commas between them, are needed`)
+    return fallback
+  }
+  const networks = (name: string): string[] => {
+    const entries = list(name, '')
+    for (const entry of entries.filter(entry => !isAddressRange(entry))) faults.push(`${name}: ${entry} is no address and no CIDR range`)
+    return entries
+  }
   const http = ['http:', 'https:']
   const configFile = optional('SIRA_CONFIG')
   const config: Config = {
@@ -131,7 +170,7 @@ export function loadConfig (environment: Environment = process.env): Config {
       requestTimeout: integer('SIRA_REQUEST_TIMEOUT_MS', 60_000, 100, 3_600_000),
       drainDelay: integer('SIRA_DRAIN_DELAY_MS', 0, 0, 600_000),
       adminKey: optional('SIRA_ADMIN_KEY'),
-      trustedProxies: text('SIRA_TRUSTED_PROXIES', '').split(',').map(entry => entry.trim()).filter(entry => entry !== '')
+      trustedProxies: list('SIRA_TRUSTED_PROXIES', '')
     },
     control: {
       encryptionKeys: optional('SIRA_ENCRYPTION_KEYS'),
@@ -151,6 +190,17 @@ export function loadConfig (environment: Environment = process.env): Config {
       grace: integer('SIRA_BATCH_GRACE_MS', 10_000, 0, 600_000),
       callTimeout: integer('SIRA_CALL_TIMEOUT_MS', 600_000, 100, 3_600_000),
       maxAnswerBytes: integer('SIRA_MAX_ANSWER_BYTES', 16 * 1024 * 1024, 1024, 256 * 1024 * 1024)
+    },
+    webhooks: {
+      schedule: durations('SIRA_WEBHOOK_SCHEDULE', '0s,5s,5m,30m,2h,5h,10h,14h,20h,24h'),
+      timeout: integer('SIRA_WEBHOOK_TIMEOUT_MS', 20_000, 100, 60_000),
+      disableAfter: duration('SIRA_WEBHOOK_DISABLE_AFTER', '5d'),
+      outbound: {
+        allowHttp: flag('SIRA_WEBHOOK_ALLOW_HTTP'),
+        ports: ports('SIRA_WEBHOOK_ALLOW_PORTS', strictPolicy.ports),
+        allowedNetworks: networks('SIRA_WEBHOOK_ALLOW_NETWORKS'),
+        denyOwnAddresses: strictPolicy.denyOwnAddresses
+      }
     },
     worker: {
       maxChunks: integer('SIRA_WORKER_MAX_CHUNKS', 100, 1, 2000),

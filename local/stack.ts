@@ -87,6 +87,10 @@ export async function startStack (options: StackOptions): Promise<Stack> {
       SIRA_JOURNAL_DIR: join(dataDir, 'journal'), // its own: usage of the dead goes into the database of whoever finds it
       SIRA_ENCRYPTION_KEYS: keys.encryptionKeys,
       SIRA_ALLOW_HTTP_PROVIDERS: 'true', // the simulator, and models on this machine
+      // receivers on this machine
+      SIRA_WEBHOOK_ALLOW_HTTP: 'true',
+      SIRA_WEBHOOK_ALLOW_PORTS: 'any',
+      SIRA_WEBHOOK_ALLOW_NETWORKS: '127.0.0.0/8',
       ...environment,
       ...engineEnvironment(engines),
       SIRA_ADMIN_KEY: adminKey,

@@ -78,6 +78,7 @@ function describe (stack: Stack): string {
     ['Postgres', new URL(stack.databaseUrl).host],
     ['S3', stack.s3Endpoint],
     ['simulator', stack.simulatorUrl],
+    ['webhooks', 'may go to http: and 127.0.0.1 here (SIRA_WEBHOOK_ALLOW_…)'],
     ['more', `${show(join(stack.dataDir, 'stack.json'))} (passwords, admin key, pids), ${show(join(stack.dataDir, 'logs'))}/`]
   ]
   return rows.map(([name = '', value]) => `  ${name.padEnd(12)}${value}`).join('\n')

@@ -2,13 +2,16 @@ import { setFlagsFromString } from 'node:v8'
 import { NativeConnection, Worker } from '@temporalio/worker'
 import { createBatchActivities } from '../activities/batch/index.ts'
 import { createResponseActivities } from '../activities/response/index.ts'
+import { createWebhookDelivery } from '../activities/webhooks/index.ts'
+import { createReplayActivities } from '../activities/webhook-replay/index.ts'
 import { loadConfig } from '../lib/config.ts'
 import { startControlPlane } from '../lib/control/control-plane.ts'
 import { rotateDueKeys } from '../lib/control/rotate-keys.ts'
 import { createKeyring } from '../lib/crypto/seal.ts'
-import { chunkTaskQueue, responseTaskQueue } from '../lib/domain/task-queues.ts'
+import { chunkTaskQueue, responseTaskQueue, webhookTaskQueue } from '../lib/domain/task-queues.ts'
 import { createGateway } from '../lib/gateway/create-gateway.ts'
 import { createLogger } from '../lib/log.ts'
+import { createGuardedAgent } from '../lib/outbound/guarded-agent.ts'
 import { loadCatalog } from '../lib/providers/catalog.ts'
 import { createLimiter } from '../lib/providers/limiter.ts'
 import { createProviderPool } from '../lib/providers/provider-pool.ts'
@@ -17,9 +20,11 @@ import { createPool, createPrisma } from '../lib/store/database.ts'
 import { createHintPublisher } from '../lib/store/job-hints.ts'
 import { registerProcess } from '../lib/store/registration.ts'
 import { createObjectStore } from '../lib/store/s3.ts'
+import { sendToWorkflow } from '../lib/temporal/send-to-workflow.ts'
 import { createTemporalClient, registerSearchAttributes, temporalAccess } from '../lib/temporal/connect.ts'
 import { connectPatiently } from './connect-patiently.ts'
 import { every } from './every.ts'
+import { createFanOutLoop } from './fan-out.ts'
 import { reconcile } from './reconcile.ts'
 import { createOrphanRecovery } from './recover-orphans.ts'
 import { installRuntime } from './runtime.ts'
@@ -69,6 +74,17 @@ const activities = createBatchActivities({
 })
 const { runChunk, ...shortActivities } = activities
 const { runResponse, failResponse } = createResponseActivities({ pool, gateway })
+const webhookAgent = createGuardedAgent(config.webhooks.outbound, { connectTimeout: Math.min(10_000, config.webhooks.timeout) })
+const webhooks = createWebhookDelivery({ config, pool, agent: webhookAgent, keyring, log, workerId: registration.processId })
+const replayActivities = createReplayActivities({
+  pool,
+  hints,
+  async send (entry) {
+    await sendToWorkflow(client, pool, config.taskQueue, entry).catch((error: unknown) => {
+      log.warn({ err: error, resource: entry.resourceId, action: entry.action }, 'left to the outbox sweeper')
+    })
+  }
+})
 
 const common = {
   connection,
@@ -85,7 +101,7 @@ const workers = await Promise.all([
     ...common,
     taskQueue: config.taskQueue,
     workflowBundle,
-    activities: { ...shortActivities, failResponse },
+    activities: { ...shortActivities, failResponse, ...replayActivities },
     maxConcurrentActivityTaskExecutions: 20,
     // follow-up workflow tasks wait on the queue of the worker that died; the default 10 s stalls its batches that long
     stickyQueueScheduleToStartTimeout: '1s'
@@ -101,11 +117,22 @@ const workers = await Promise.all([
     taskQueue: responseTaskQueue(config.taskQueue),
     activities: { runResponse },
     maxConcurrentActivityTaskExecutions: 500
+  }),
+  Worker.create({
+    ...common,
+    taskQueue: webhookTaskQueue(config.taskQueue),
+    activities: { deliverDue: webhooks.deliverDue },
+    // one for each endpoint that is being delivered to: those whose receivers hang take no places of others
+    maxConcurrentActivityTaskExecutions: 1_000,
+    // a thousand heartbeats every 1.5 s would be most of what Temporal does; dead workers are noticed by their leases
+    maxHeartbeatThrottleInterval: '10s',
+    defaultHeartbeatThrottleInterval: '10s'
   })
 ])
 
 const sweeps = createSweeps({ pool, prisma, objects, client, taskQueue: config.taskQueue })
 const loops = [
+  every(50, 'fan out events', log, createFanOutLoop({ pool, client, taskQueue: config.taskQueue, log, hint: webhooks.hint })),
   every(200, 'recover orphans', log, createOrphanRecovery({ pool, client, log, workerId: registration.processId })),
   every(500, 'sweep outbox', log, sweeps.outbox),
   every(30_000, 'reconcile', log, async () => { await reconcile({ pool, client, taskQueue: config.taskQueue, log }) }),
@@ -113,6 +140,7 @@ const loops = [
   every(60_000, 'sweep idempotency keys', log, sweeps.idempotencyKeys),
   every(60_000, 'sweep files and uploads', log, sweeps.files),
   every(5_000, 'sweep responses', log, sweeps.responses),
+  every(60_000, 'sweep events and webhooks', log, sweeps.webhooks),
   every(60_000, 'sweep usage', log, createUsageSweep({ pool, log, retentionDays: config.usage.retentionDays }))
 ]
 
@@ -129,6 +157,7 @@ try {
 } finally {
   await Promise.all(loops.map(async loop => { await loop.close() }))
   await limiter.close()
+  await webhookAgent.close()
   await closeGateway()
   await control.close()
   await hints.close()

@@ -1,11 +1,13 @@
 import type { Client, WorkflowExecutionStatusName } from '@temporalio/client'
 import { WorkflowNotFoundError } from '@temporalio/client'
 import type { Pool } from 'pg'
-import { batchWorkflowId, responseWorkflowId } from '../lib/contracts/workflows.ts'
+import { batchWorkflowId, responseWorkflowId, webhookDispatchWorkflowId, webhookReplayWorkflowId } from '../lib/contracts/workflows.ts'
 import type { Logger } from '../lib/log.ts'
 import { messageTo, readUnfinishedBatches } from '../lib/store/batches.ts'
 import { insertOutbox, type OutboxEntry } from '../lib/store/outbox.ts'
 import { readUnfinishedResponses, startOfResponse } from '../lib/store/responses.ts'
+import { readAwakeDispatchers } from '../lib/store/webhook-dispatch.ts'
+import { readUnfinishedReplays, replayMessage } from '../lib/store/webhook-replays.ts'
 import { sendToWorkflow } from '../lib/temporal/send-to-workflow.ts'
 
 /** ms that a job must be old: a younger one may be on its way to Temporal. */
@@ -16,7 +18,7 @@ const SAMPLE = 50
 interface Dependencies { readonly pool: Pool, readonly client: Client, readonly taskQueue: string, readonly log: Logger }
 
 /**
- * Finds batches and background responses that are not finished although no run works on them: the run was terminated by hand,
+ * Finds batches, background responses, deliveries and replays that are not finished although no run works on them: the run was terminated by hand,
  * or Temporal lost its history. They are started again; what is done stays done, because rows and states are in Postgres.
  */
 export async function reconcile (dependencies: Dependencies): Promise<void> {
@@ -26,6 +28,12 @@ export async function reconcile (dependencies: Dependencies): Promise<void> {
   }
   for (const response of await readUnfinishedResponses(pool, SETTLED, SAMPLE)) {
     await startUnlessRunning(dependencies, responseWorkflowId(response.id), startOfResponse(response))
+  }
+  for (const dispatcher of await readAwakeDispatchers(pool, SETTLED, SAMPLE)) {
+    await startUnlessRunning(dependencies, webhookDispatchWorkflowId(dispatcher.resourceId), dispatcher)
+  }
+  for (const replay of await readUnfinishedReplays(pool, SETTLED, SAMPLE)) {
+    await startUnlessRunning(dependencies, webhookReplayWorkflowId(replay.id), replayMessage(replay, 'start'))
   }
 }
 

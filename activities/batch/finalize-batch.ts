@@ -51,7 +51,8 @@ export function createFinalizeBatch ({ pool, objects, hints }: Dependencies) {
       const job = await throughOutage(async () => await inTransaction(pool, async client => {
         for (const file of [output, errors]) if (file !== null) await createFileRow(client, file)
         await setBatchFiles(client, batchId, { outputFileId: output?.id ?? null, errorFileId: errors?.id ?? null })
-        return await transitionJob(client, { id: batchId, to })
+        const files = { ...output === null ? {} : { output_file_id: output.id }, ...errors === null ? {} : { error_file_id: errors.id } }
+        return await transitionJob(client, { id: batchId, to, data: files })
       }))
       if (job !== null) hints.hint(job.id, job.seq)
       return to

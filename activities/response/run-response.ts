@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ApplicationFailure, Context } from '@temporalio/activity'
 import type { Pool } from 'pg'
 import { SiraError } from '../../lib/errors.ts'
-import { adoptEvent, type ResponseObject } from '../../lib/gateway/responses/adopt-response.ts'
+import { adoptEvent, type EndedResponse } from '../../lib/gateway/responses/adopt-response.ts'
 import { readEarlierItems } from '../../lib/gateway/responses/earlier-items.ts'
 import { expandRequest } from '../../lib/gateway/responses/expand-request.ts'
 import { serve, type Gateway } from '../../lib/gateway/serve.ts'
@@ -16,6 +16,8 @@ export interface ResponseDependencies {
   readonly pool: Pool
   readonly gateway: Gateway
 }
+
+interface Ended { readonly response: EndedResponse, readonly event: StoredEvent }
 
 /** ms between writes of what came, and so also until a cancel is seen. */
 const writeEvery = 100
@@ -45,7 +47,7 @@ export function createRunResponse ({ pool, gateway }: ResponseDependencies) {
     Context.current().cancellationSignal.addEventListener('abort', cancelled, { once: true })
     let number = record.lastEvent
     let waiting: StoredEvent[] = []
-    let ended: { response: ResponseObject, event: StoredEvent } | null = null
+    let ended: Ended | null = null
     let gone = false
     let begun = false
     const write = async (): Promise<void> => {
@@ -112,7 +114,7 @@ export function createRunResponse ({ pool, gateway }: ResponseDependencies) {
     }
     await writing
     await write()
-    const { response, event } = ended as { response: ResponseObject, event: StoredEvent }
-    await throughOutage(async () => { await finishResponse(pool, id, { status: response.status, body: JSON.stringify(response), event }) })
+    const { response, event } = ended as Ended
+    await throughOutage(async () => { await finishResponse(pool, id, { status: response.status, response, event }) })
   }
 }

@@ -2,7 +2,6 @@ import type { Tenant } from '../../lib/contracts/jobs.ts'
 import { isTerminal } from '../../lib/domain/job-state.ts'
 import { SiraError } from '../../lib/errors.ts'
 import { deleteBatch } from '../../lib/store/batches.ts'
-import { inTransaction } from '../../lib/store/database.ts'
 import { deleteFile, findFile } from '../../lib/store/files.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { getBatch } from './batches.ts'
@@ -20,5 +19,6 @@ export async function removeBatch ({ pool, prisma, objects, log }: Dependencies,
   for (const fileId of files) {
     if (fileId !== null) await deleteFile(prisma, objects, tenant, fileId, log)
   }
-  await inTransaction(pool, async client => { await deleteBatch(client, tenant, id) })
+  // its own webhook endpoint stays until what it has to tell is delivered; a sweep removes it
+  await deleteBatch(pool, tenant, id)
 }

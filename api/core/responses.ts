@@ -55,7 +55,7 @@ export async function cancelResponse (dependencies: Pick<Dependencies, 'pool'>, 
     const sequenceNumber = record.lastEvent + 1
     const response = openResponse(record, { status: 'cancelled' })
     const event = { sequenceNumber, data: JSON.stringify({ type: 'response.cancelled', sequence_number: sequenceNumber, response }) }
-    await finishResponse(client, id, { status: 'cancelled', body: JSON.stringify(response), event })
+    await finishResponse(client, id, { status: 'cancelled', response, event })
     return (await readResponse(client, tenant, id))!
   })
 }

@@ -11,7 +11,7 @@ import { toEventMessage } from './event-message.ts'
 import type { JobFeed, JobUpdate } from './job-feed.ts'
 import { parseJob, parseSubscribe, type ClientMessages, type Refusal, type ServerMessages, type Subscribed } from './socket-messages.ts'
 import { createOutlet } from './socket-outlet.ts'
-import { toSiraError } from './to-sira-error.ts'
+import { refusalOf } from './refusal.ts'
 
 export type JobSocket = Socket<ClientMessages, ServerMessages, Record<string, never>, { caller: Caller }>
 
@@ -68,22 +68,16 @@ export function serveSubscriptions (socket: JobSocket, { feed, pool, log }: { fe
     return whenSent()
   }
 
-  function refusal (thrown: unknown): Refusal {
-    const error = toSiraError(thrown)
-    if (error.status >= 500) log.error({ err: thrown, code: error.code }, 'subscription failed')
-    return { ok: false, error: { code: error.code, message: error.message } }
-  }
-
   socket.on('subscribe', (request, answer) => {
     if (typeof answer !== 'function') return
-    open(request).then(subscribed => { answer(subscribed) }, (error: unknown) => { answer(refusal(error)) })
+    open(request).then(subscribed => { answer(subscribed) }, (error: unknown) => { answer(refusalOf(error, log)) })
   })
   socket.on('unsubscribe', (request, answer) => {
     let result: { ok: true } | Refusal = { ok: true }
     try {
       stops.get(parseJob(request))?.()
     } catch (error) {
-      result = refusal(error)
+      result = refusalOf(error, log)
     }
     if (typeof answer === 'function') answer(result)
   })

@@ -2,10 +2,13 @@ import type { IncomingMessage, Server as HttpServer } from 'node:http'
 import type { Pool } from 'pg'
 import { Server, type ExtendedError } from 'socket.io'
 import type { Caller } from '../../lib/contracts/jobs.ts'
+import type { Scope } from '../../lib/contracts/scopes.ts'
 import { clientAddress } from '../../lib/control/address-check.ts'
 import { SiraError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import { checkAddress, keyOf, requireScope, type Authenticate } from '../plugins/authentication.ts'
+import type { EventFeed } from './event-feed.ts'
+import { serveFeedSubscription } from './feed-subscription.ts'
 import type { JobFeed } from './job-feed.ts'
 import { createKeyWatch } from './key-watch.ts'
 import type { ClientMessages, ServerMessages } from './socket-messages.ts'
@@ -19,6 +22,7 @@ export interface SocketServer {
 
 interface Options {
   readonly feed: JobFeed
+  readonly eventFeed: EventFeed
   readonly authenticate: Authenticate
   /** Whose X-Forwarded-For is believed; absent = nobody's. */
   readonly isTrustedProxy?: (address: string) => boolean
@@ -32,8 +36,8 @@ const MOST_CONNECTIONS = 10_000
 /** Bytes of one message from a client. */
 const MOST_MESSAGE_BYTES = 16_000
 
-/** Progress by Socket.IO: namespace /jobs, the key in the handshake as `auth: {key}` or Authorization header. */
-export function attachSocket (server: HttpServer, { feed, authenticate, isTrustedProxy = () => false, pool, log, polling = true }: Options): SocketServer {
+/** Live by Socket.IO: jobs in the namespace /jobs, the project's events in /events; the key in the handshake as `auth: {key}` or Authorization header. */
+export function attachSocket (server: HttpServer, { feed, eventFeed, authenticate, isTrustedProxy = () => false, pool, log, polling = true }: Options): SocketServer {
   let closing = false
   const io = new Server<ClientMessages, ServerMessages, Record<string, never>, { caller: Caller }>(server, {
     serveClient: false,
@@ -42,29 +46,34 @@ export function attachSocket (server: HttpServer, { feed, authenticate, isTruste
     connectTimeout: 10_000, // to reach the namespace, after which a connection without a valid key is closed
     allowRequest: (_request, decide) => { decide(closing ? 'draining' : null, !closing && io.engine.clientsCount < MOST_CONNECTIONS) }
   })
-  io.use((_socket, next) => { next(refusal(new SiraError('invalid_request', { reason: 'Connect to the namespace /jobs.' }))) })
+  io.use((_socket, next) => { next(refusal(new SiraError('invalid_request', { reason: 'Connect to the namespace /jobs or /events.' }))) })
 
   const keys = createKeyWatch(pool, log)
-  const jobs = io.of('/jobs')
-  jobs.use((socket, next) => {
-    identify(socket, { authenticate, isTrustedProxy }).then(caller => {
-      socket.data.caller = caller
-      next()
-    }, (error: unknown) => {
-      if (!(error instanceof SiraError)) log.error({ err: error }, 'socket not authenticated')
-      next(refusal(toSiraError(error)))
+  open('/jobs', 'batch', socket => { serveSubscriptions(socket, { feed, pool, log }) })
+  open('/events', 'webhooks', socket => { serveFeedSubscription(socket, { feed: eventFeed, pool, log }) })
+
+  function open (name: string, scope: Scope, serve: (socket: JobSocket) => void): void {
+    const namespace = io.of(name)
+    namespace.use((socket, next) => {
+      identify(socket, scope, { authenticate, isTrustedProxy }).then(caller => {
+        socket.data.caller = caller
+        next()
+      }, (error: unknown) => {
+        if (!(error instanceof SiraError)) log.error({ err: error }, 'socket not authenticated')
+        next(refusal(toSiraError(error)))
+      })
     })
-  })
-  jobs.on('connection', socket => {
-    // the handshake's request is of no more use and most of an idle connection's memory
-    delete (socket.conn as { request?: IncomingMessage }).request
-    const unwatch = keys.watch(socket.data.caller.keyId, () => {
-      socket.emit('error', { code: 'invalid_api_key', message: new SiraError('invalid_api_key').message })
-      socket.disconnect(true)
+    namespace.on('connection', socket => {
+      // the handshake's request is of no more use and most of an idle connection's memory
+      delete (socket.conn as { request?: IncomingMessage }).request
+      const unwatch = keys.watch(socket.data.caller.keyId, () => {
+        socket.emit('error', { code: 'invalid_api_key', message: new SiraError('invalid_api_key').message })
+        socket.disconnect(true)
+      })
+      socket.on('disconnect', unwatch)
+      serve(socket)
     })
-    socket.on('disconnect', unwatch)
-    serveSubscriptions(socket, { feed, pool, log })
-  })
+  }
 
   return {
     async close () {
@@ -76,14 +85,14 @@ export function attachSocket (server: HttpServer, { feed, authenticate, isTruste
   }
 }
 
-async function identify (socket: JobSocket, { authenticate, isTrustedProxy }: Pick<Required<Options>, 'authenticate' | 'isTrustedProxy'>): Promise<Caller> {
+async function identify (socket: JobSocket, scope: Scope, { authenticate, isTrustedProxy }: Pick<Required<Options>, 'authenticate' | 'isTrustedProxy'>): Promise<Caller> {
   const given: unknown = socket.handshake.auth.key
   const key = typeof given === 'string' ? given : keyOf(socket.handshake.headers)
   const caller = key === null ? null : await authenticate(key)
   if (caller === null) throw new SiraError('invalid_api_key')
   const { 'x-forwarded-for': forwardedFor } = socket.handshake.headers
   checkAddress(caller, clientAddress(socket.handshake.address, String(forwardedFor ?? ''), isTrustedProxy))
-  requireScope({ caller }, 'batch')
+  requireScope({ caller }, scope)
   return caller
 }
 

@@ -2,10 +2,13 @@ import type { JobState } from '../domain/job-state.ts'
 
 export interface JobCounts { readonly total: number | null, readonly succeeded: number, readonly failed: number }
 
+export const jobKinds = ['batch', 'webhook_replay'] as const
+export type JobKind = typeof jobKinds[number]
+
 /** A job's row as every reader sees it: routes, SSE and Socket.IO. Times are Dates; cost is pico-USD. */
 export interface JobRecord {
   readonly id: string
-  readonly kind: 'batch'
+  readonly kind: JobKind
   readonly organizationId: string
   readonly projectId: string
   readonly apiKeyId: string

@@ -55,25 +55,6 @@ export const deliveryStates = ['pending', 'delivered', 'exhausted', 'disabled'] 
 export type DeliveryState = typeof deliveryStates[number]
 export type DeliveryTrigger = 'event' | 'retry' | 'replay' | 'test'
 
-/** One event at one endpoint. */
-export interface WebhookDelivery {
-  readonly id: string
-  readonly endpointId: string
-  readonly eventId: string
-  readonly eventType: string
-  readonly resourceId: string
-  readonly eventSeq: number
-  readonly state: DeliveryState
-  readonly trigger: DeliveryTrigger
-  readonly replayId: string | null
-  readonly round: number
-  readonly attempts: number
-  /** When the next attempt is due; of a delivery that has ended, when the last one was. */
-  readonly dueAt: Date
-  readonly createdAt: Date
-  readonly finishedAt: Date | null
-}
-
 /** ms; null where it did not happen, as with a connection that was open already. */
 export interface AttemptTiming {
   readonly dns: number | null

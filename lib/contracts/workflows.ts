@@ -50,6 +50,13 @@ export interface WebhookReplayInput {
   readonly maxHistoryEvents?: number
 }
 
+/** What a queue activity of a replay found: more is to be queued, everything is, or why it stops. */
+export type ReplayQueueOutcome = 'more' | 'queued' | 'cancelled' | 'disabled' | 'deleted'
+/** What a count activity of a replay found. */
+export type ReplayCountOutcome = 'waiting' | 'done' | 'cancelled' | 'deleted'
+/** Why a replay ends. `disabled` and `deleted` tell of its endpoint. */
+export type ReplayEnd = 'done' | 'cancelled' | 'disabled' | 'deleted'
+
 export const workflowNames = {
   batch: 'batchWorkflow', response: 'responseWorkflow', webhookDispatch: 'webhookDispatchWorkflow', webhookReplay: 'webhookReplayWorkflow'
 } as const

@@ -5,7 +5,7 @@ import { workflowNames } from '../contracts/workflows.ts'
 import type { JobState } from '../domain/job-state.ts'
 import { newId } from '../ids.ts'
 import type { Queryable } from './database.ts'
-import { jobColumns, toJobRecord, type JobRow } from './jobs.ts'
+import { insertJob, jobColumns, toJobRecord, type JobRow } from './jobs.ts'
 import { insertOutbox, type OutboxEntry } from './outbox.ts'
 
 export interface BatchRecord extends JobRecord {
@@ -81,10 +81,7 @@ export interface NewBatch {
 /** The batch, its first event and its promise to Temporal, in the caller's transaction. */
 export async function insertBatch (client: Queryable, caller: Caller, batch: NewBatch): Promise<{ batch: BatchRecord, start: OutboxEntry }> {
   const id = newId('batch')
-  await client.query(
-    `INSERT INTO job (id, kind, organization_id, project_id, api_key_id, state, metadata, expires_at)
-     VALUES ($1, 'batch', $2, $3, $4, 'queued', $5, now() + make_interval(secs => $6))`,
-    [id, caller.organizationId, caller.projectId, caller.keyId, batch.metadata, batch.windowSeconds])
+  await insertJob(client, caller, { id, kind: 'batch', metadata: batch.metadata, windowSeconds: batch.windowSeconds })
   await client.query(
     `INSERT INTO batch (id, input_file_id, endpoint, completion_window, output_expires_after_seconds, concurrency, budget, prices, retry_of,
        lines, reserved_output_file_id, reserved_error_file_id)
@@ -92,9 +89,6 @@ export async function insertBatch (client: Queryable, caller: Caller, batch: New
        (SELECT array_agg(line ORDER BY line) FROM batch_row WHERE batch_id = $9 AND state <> 'ok'), $10, $11)`,
     [id, batch.inputFileId, batch.endpoint, batch.completionWindow, batch.outputExpiresAfterSeconds, batch.concurrency, batch.budget?.toString() ?? null,
       JSON.stringify(batch.prices), batch.retryOf, newId('file'), newId('file')])
-  await client.query(
-    "INSERT INTO event (id, organization_id, project_id, resource_id, seq, type, data) VALUES ($1, $2, $3, $4, 1, 'batch.created', '{}')",
-    [newId('event'), caller.organizationId, caller.projectId, id])
   const record = await readBatch(client, caller, id)
   const start = messageTo(record!, 'start')
   await insertOutbox(client, start)
@@ -202,12 +196,13 @@ export async function setBatchFiles (database: Queryable, id: string, files: { o
   await database.query('UPDATE batch SET output_file_id = $2, error_file_id = $3 WHERE id = $1', [id, files.outputFileId, files.errorFileId])
 }
 
-/** Removes a finished batch with its rows and events. Its settlements stay: they are the books. Returns false when it is not finished. */
+/**
+ * Removes a finished batch with its rows. Its settlements stay, because they are the books, and its events, because they may still have to be
+ * delivered; those go with their age. Returns false when it is not finished.
+ */
 export async function deleteBatch (database: Queryable, tenant: Tenant, id: string): Promise<boolean> {
   const { rowCount } = await database.query(
     'DELETE FROM job WHERE id = $1 AND organization_id = $2 AND project_id = $3 AND state IN (\'succeeded\', \'failed\', \'cancelled\', \'expired\')',
     [id, tenant.organizationId, tenant.projectId])
-  if (rowCount !== 1) return false
-  await database.query('DELETE FROM event WHERE resource_id = $1', [id])
-  return true
+  return rowCount === 1
 }

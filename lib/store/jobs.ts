@@ -1,12 +1,13 @@
-import type { JobRecord, Tenant } from '../contracts/jobs.ts'
+import type { Caller, JobRecord, Tenant } from '../contracts/jobs.ts'
 import { statesBefore, terminalStates, type JobState } from '../domain/job-state.ts'
 import { newId } from '../ids.ts'
 import type { Queryable } from './database.ts'
+import { jobSnapshot } from './job-snapshot.ts'
 
 /** A job as selected by `jobColumns`. */
 export interface JobRow {
   readonly id: string
-  readonly kind: 'batch'
+  readonly kind: JobRecord['kind']
   readonly organization_id: string
   readonly project_id: string
   readonly api_key_id: string
@@ -90,7 +91,8 @@ export async function readJobSeqs (database: Queryable, ids: readonly string[]):
 }
 
 export interface JobFilter {
-  readonly kind?: string
+  /** Absent = all. */
+  readonly kinds?: readonly string[]
   readonly state?: JobState
   /** A job of the tenant; the page starts behind it. An id that is not there gives an empty page. */
   readonly after?: string
@@ -104,13 +106,13 @@ export async function listJobs (database: Queryable, tenant: Tenant, filter: Job
   const { rows } = await database.query<JobRow>(
     `SELECT ${jobColumns} FROM job
      WHERE organization_id = $1 AND project_id = $2
-       AND ($3::text IS NULL OR kind = $3)
+       AND ($3::text[] IS NULL OR kind = ANY($3))
        AND ($4::text IS NULL OR state = $4)
        AND ($5::text IS NULL OR (created_at, id) ${filter.order === 'asc' ? '>' : '<'}
          (SELECT created_at, id FROM job WHERE id = $5 AND organization_id = $1 AND project_id = $2))
      ORDER BY created_at ${filter.order}, id ${filter.order}
      LIMIT $6`,
-    [tenant.organizationId, tenant.projectId, filter.kind ?? null, filter.state ?? null, filter.after ?? null, filter.limit + 1])
+    [tenant.organizationId, tenant.projectId, filter.kinds ?? null, filter.state ?? null, filter.after ?? null, filter.limit + 1])
   return { jobs: rows.slice(0, filter.limit).map(toJobRecord), hasMore: rows.length > filter.limit }
 }
 
@@ -126,17 +128,38 @@ const eventWords: Readonly<Record<JobState, string>> = {
   expired: 'expired'
 }
 
+export interface NewJob {
+  readonly id: string
+  readonly kind: JobRecord['kind']
+  readonly metadata: JobRecord['metadata']
+  /** Seconds from now until it expires. */
+  readonly windowSeconds: number
+}
+
+/** A queued job with its first event, `<kind>.created`. */
+export async function insertJob (database: Queryable, caller: Caller, job: NewJob): Promise<void> {
+  await database.query(
+    `WITH created AS (
+       INSERT INTO job (id, kind, organization_id, project_id, api_key_id, state, metadata, expires_at)
+       VALUES ($1, $2, $3, $4, $5, 'queued', $6, now() + make_interval(secs => $7))
+       RETURNING ${jobColumns}
+     )
+     INSERT INTO event (id, organization_id, project_id, resource_id, seq, type, data)
+     SELECT $8, organization_id, project_id, id, seq, kind || '.' || $9, ${jobSnapshot} FROM created`,
+    [job.id, job.kind, caller.organizationId, caller.projectId, caller.keyId, job.metadata, job.windowSeconds, newId('event'), eventWords.queued])
+}
+
 export interface Transition {
   readonly id: string
   readonly to: JobState
-  /** Replaces the job's error; without it the error stays. Also told in the event. */
+  /** Replaces the job's error; without it the error stays. */
   readonly error?: { readonly code: string, readonly message: string }
   /** Joined to the event's data. */
   readonly data?: Readonly<Record<string, unknown>>
 }
 
 /**
- * Moves a job to a state and records the event, in one statement. null when the job is in no state that leads there
+ * Moves a job to a state and records the event, with the job as it is then, in one statement. null when the job is in no state that leads there
  * (or does not exist): of racing callers exactly one gets the record.
  */
 export async function transitionJob (database: Queryable, transition: Transition): Promise<JobRecord | null> {
@@ -157,7 +180,7 @@ export async function transitionJob (database: Queryable, transition: Transition
        INSERT INTO event (id, organization_id, project_id, resource_id, seq, type, data)
        SELECT $6, organization_id, project_id, id, seq,
          kind || '.' || CASE WHEN $2 = 'running' AND state_before = 'paused' THEN 'resumed' ELSE $7 END,
-         jsonb_strip_nulls(jsonb_build_object('state', $2::text, 'error', $4::jsonb)) || $8::jsonb
+         ${jobSnapshot} || $8::jsonb
        FROM changed
      )
      SELECT * FROM changed`,
@@ -178,7 +201,7 @@ export async function requestCancel (database: Queryable, tenant: Tenant, id: st
        RETURNING ${jobColumns}
      ), recorded AS (
        INSERT INTO event (id, organization_id, project_id, resource_id, seq, type, data)
-       SELECT $5, organization_id, project_id, id, seq, kind || '.cancelling', jsonb_build_object('state', state)
+       SELECT $5, organization_id, project_id, id, seq, kind || '.cancelling', ${jobSnapshot}
        FROM changed
      )
      SELECT * FROM changed`,

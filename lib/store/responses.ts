@@ -1,5 +1,7 @@
 import type { Tenant } from '../contracts/jobs.ts'
 import { workflowNames, type ResponseWorkflowInput } from '../contracts/workflows.ts'
+import { responseEventData, type ResponseEnd } from '../domain/response-event.ts'
+import { newId } from '../ids.ts'
 import type { Queryable } from './database.ts'
 import type { OutboxEntry } from './outbox.ts'
 
@@ -129,16 +131,22 @@ export async function appendResponseEvents (database: Queryable, id: string, eve
   return rowCount === 1
 }
 
-/** Ends a response that is under way, with its last event. false = another end came first; that one stays. */
-export async function finishResponse (database: Queryable, id: string, end: { status: string, body: string, event: StoredEvent }): Promise<boolean> {
+/**
+ * Ends a response that is under way, with its last event and, if it runs in the background, the event of the feed that tells
+ * of it: `response.<status>`, numbered as the last event. false = another end came first; that one stays.
+ */
+export async function finishResponse (database: Queryable, id: string, end: { status: ResponseEnd, response: Readonly<Record<string, unknown>>, event: StoredEvent }): Promise<boolean> {
   const { rowCount } = await database.query(
     `WITH live AS (
        UPDATE response SET status = $2, body = $3, last_event = greatest(last_event, $4), finished_at = now()
-       WHERE id = $1 AND status IN ('queued', 'in_progress') RETURNING id
+       WHERE id = $1 AND status IN ('queued', 'in_progress') RETURNING id, organization_id, project_id, model, background, last_event
      ), added AS (
        INSERT INTO response_event (response_id, sequence_number, data) SELECT id, $4, $5 FROM live
+     ), recorded AS (
+       INSERT INTO event (id, organization_id, project_id, resource_id, seq, type, data)
+       SELECT $6, organization_id, project_id, id, last_event, 'response.' || $2, $7::jsonb || jsonb_build_object('model', model) FROM live WHERE background
      ) SELECT id FROM live`,
-    [id, end.status, end.body, end.event.sequenceNumber, end.event.data])
+    [id, end.status, JSON.stringify(end.response), end.event.sequenceNumber, end.event.data, newId('event'), JSON.stringify(responseEventData(end.status, end.response))])
   return rowCount === 1
 }
 

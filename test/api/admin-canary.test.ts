@@ -5,6 +5,7 @@ import { rotateDueKeys } from '../../lib/control/rotate-keys.ts'
 import { createKeyring } from '../../lib/crypto/seal.ts'
 import { call, startTestApi, type Answer } from '../support/api.ts'
 import { createTestTenant } from '../support/tenant.ts'
+import { dumpDatabase } from './_webhooks.ts'
 
 test('a provider\'s credential and the text of a key are in no table, no log line and no answer but the one that made the key', async t => {
   const lines: string[] = []
@@ -38,7 +39,7 @@ test('a provider\'s credential and the text of a key are in no table, no log lin
   t.is((await keep('POST', `/keys/${id}/rotate`, {}, { 'idempotency-key': 'rotate' })).body.key, null)
   await api.pool.query("UPDATE api_key SET rotate_at = now() - interval '1 second' WHERE id = $1", [id])
   t.is(await rotateDueKeys({ pool: api.pool, keyring: createKeyring(api.config.control.encryptionKeys!), log }), 1)
-  const waiting = await dump()
+  const waiting = await dumpDatabase(api.pool)
   const claimed = (await send('POST', `/keys/${id}/claim`)).body as { key: string }
   t.is((await keep('POST', `/keys/${id}/claim`)).status, 404)
   t.is((await call(api, 'GET', '/api/v1/me', { key: claimed.key })).status, 200)
@@ -46,16 +47,7 @@ test('a provider\'s credential and the text of a key are in no table, no log lin
   await keep('PATCH', '/providers/mine', { base_url: 'https://evil.example' })
   t.is((await call(api, 'GET', '/api/v1/me', { key: `${key}x` })).status, 401)
 
-  async function dump (): Promise<string> {
-    const { rows } = await api.pool.query<{ name: string }>("SELECT quote_ident(relname) AS name FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace")
-    const texts = await Promise.all(rows.map(async ({ name }) => {
-      const content = await api.pool.query<{ text: string }>(`SELECT t::text AS text FROM ${name} AS t`)
-      return content.rows.map(row => row.text + Buffer.from(row.text.match(/\\x[0-9a-f]+/g)?.map(hex => hex.slice(2)).join('') ?? '', 'hex').toString('latin1')).join('\n')
-    }))
-    t.true(rows.length > 20)
-    return texts.join('\n')
-  }
-  const everything = { tables: waiting + await dump(), log: lines.join(''), answers: answers.join('\n') }
+  const everything = { tables: waiting + await dumpDatabase(api.pool), log: lines.join(''), answers: answers.join('\n') }
   t.true(everything.log.includes('keys rotated'))
   t.true(everything.tables.includes(id) && everything.answers.includes(id))
   for (const [where, text] of Object.entries(everything)) {

@@ -1,32 +1,8 @@
-import { request as httpRequest, type IncomingMessage } from 'node:http'
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
 import { transitionJob } from '../../lib/store/jobs.ts'
 import { addCaller, addJob, addProgress } from '../lib/store/_job-fixture.ts'
 import { openJobsApp } from './_jobs-app.ts'
-import { createCollector, type Collector } from './realtime/_collector.ts'
-
-interface Message { readonly id: number, readonly event: string, readonly data: Record<string, unknown> }
-interface Following { readonly response: IncomingMessage, readonly messages: Collector<Message>, readonly ended: Promise<'complete' | 'cut'>, leave: () => void }
-
-/** Follows a job as an EventSource would. */
-async function follow (t: ExecutionContext, url: string, key: string, headers: Record<string, string> = {}): Promise<Following> {
-  const request = httpRequest(url, { headers: { authorization: `Bearer ${key}`, ...headers } })
-  t.teardown(() => { request.destroy() })
-  const response = await new Promise<IncomingMessage>((resolve, reject) => { request.on('response', resolve).on('error', reject).end() })
-  const messages = createCollector<Message>()
-  let text = ''
-  response.setEncoding('utf8').on('data', (part: string) => {
-    text += part
-    for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
-      const fields = new Map(text.slice(0, end).split('\n').map(line => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]))
-      text = text.slice(end + 2)
-      if (fields.has('event')) messages.add({ id: Number(fields.get('id')), event: fields.get('event')!, data: JSON.parse(fields.get('data')!) as Record<string, unknown> })
-    }
-  })
-  const ended = new Promise<'complete' | 'cut'>(resolve => { response.on('close', () => { resolve(response.complete ? 'complete' : 'cut') }) })
-  response.on('error', () => {}) // being cut off is told by `ended`
-  return { response, messages, ended, leave: () => { request.destroy() } }
-}
+import { follow, type Message } from './_sse.ts'
 
 const outline = (messages: readonly Message[]): string[] => messages.map(({ id, event }) => `${id} ${event}`)
 

@@ -3,6 +3,7 @@ import test from 'ava'
 import { INLINE_FILENAME } from '../../api/core/delete-batch.ts'
 import { call, startTestApi, type Answer, type TestApi } from '../support/api.ts'
 import { chatRow, followJob, jsonLines, parseLines, uploadInput, waitFor } from '../support/api-batch.ts'
+import { checkedEvents } from '../support/feed-events.ts'
 import { createTestTenant } from '../support/tenant.ts'
 
 let api: TestApi
@@ -228,7 +229,7 @@ test('what a batch\'s state does not allow is a conflict that need not be tried 
   t.is((await post(running, 'cancel')).body.state, 'cancelled')
 })
 
-test('a deleted batch is gone with its results, files and events, and what it cost stays in the ledger', async t => {
+test('a deleted batch is gone with its results and files; what it cost stays in the ledger, and its events for those they are still to be delivered to', async t => {
   const id = await accept({ requests: [inline('a'), inline('b', '[[sim:400]]')] })
   const { input_file_id: input, output_file_id: output, error_file_id: errors } = await finish(id)
   const deleted = await call(api, 'DELETE', `/api/v1/batch/${id}`)
@@ -239,7 +240,7 @@ test('a deleted batch is gone with its results, files and events, and what it co
   }
   for (const file of [input, output, errors]) t.is((await call(api, 'GET', `/v1/files/${String(file)}`)).status, 404, file)
   t.is((await call(api, 'DELETE', `/api/v1/batch/${id}`)).status, 404)
-  t.is((await api.pool.query('SELECT FROM event WHERE resource_id = $1', [id])).rowCount, 0)
+  t.true((await api.pool.query('SELECT FROM event WHERE resource_id = $1', [id])).rowCount! > 0)
   t.is((await api.pool.query('SELECT FROM ledger WHERE resource_id = $1', [id])).rowCount, 1)
 })
 
@@ -279,4 +280,27 @@ test('native batches are listed by page and by state, newest first', async t => 
   t.deepEqual(idsOf(await list('?state=succeeded&state=failed')), ids)
   t.deepEqual(idsOf(await list('?state=succeeded&state=running')), [])
   for (const query of ['?state=done', '?limit=0', '?limit=101', '?limit=ten', '?offset=2']) t.is((await list(query)).status, 400, query)
+})
+
+test('the last event of a batch tells what its status tells, with its files, and every event before it fits its type', async t => {
+  const requests = [inline('a'), inline('b', '[[sim:422]]')]
+  const cancelled = await accept({ requests: [inline('slow', '[[sim:hang]]'), ...requests], concurrency: 1, metadata: { team: 'search' } })
+  await waitFor(async () => api.simulator.calls({ prefix: cancelled }).length === 1)
+  await post(cancelled, 'pause')
+  await post(cancelled, 'resume')
+  await post(cancelled, 'cancel')
+  const ids = [await accept({ requests }), cancelled, await accept({ input_file_id: 'file-none' }), await accept({ requests: [inline('a'), inline('hangs', '[[sim:hang]]')], window: '3s' })]
+  const ends = ['batch.completed', 'batch.cancelled', 'batch.failed', 'batch.expired']
+  for (const [index, id] of ids.entries()) {
+    const done = await finish(id)
+    const events = await checkedEvents(t, api.pool, [id])
+    const { type, seq, data } = events.at(-1)!
+    t.is(type, ends[index]!)
+    t.is(seq, done.seq)
+    for (const [name, value] of Object.entries(data)) t.deepEqual(value, done[name] as unknown, `${type}: ${name}`)
+    for (const name of ['state', 'counts', 'usage', 'cost_usd', 'finished_at', 'output_file_id', 'error_file_id', 'error', 'metadata']) t.deepEqual(data[name] ?? null, done[name], `${type}: ${name}`)
+    t.is(events[0]!.type, 'batch.created')
+  }
+  t.deepEqual((await checkedEvents(t, api.pool, [cancelled])).map(event => event.type),
+    ['batch.created', 'batch.in_progress', 'batch.paused', 'batch.resumed', 'batch.cancelling', 'batch.finalizing', 'batch.cancelled'])
 })

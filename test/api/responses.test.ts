@@ -3,6 +3,7 @@ import test, { type ExecutionContext } from 'ava'
 import type OpenAI from 'openai'
 import { APIError } from 'openai'
 import { call, startTestApi, type Answer, type TestApi } from '../support/api.ts'
+import { checkedEvents } from '../support/feed-events.ts'
 import { createTestTenant } from '../support/tenant.ts'
 
 type Response = OpenAI.Responses.Response
@@ -281,4 +282,24 @@ test('a saved preset counts for background responses too', async t => {
   const { body: { id } } = await background('Tell me a lot', { preset: 'brief' })
   t.like(await ended(id), { status: 'incomplete', max_output_tokens: 16 })
   t.is((await background('Hi', { preset: 'none' })).status, 400)
+})
+
+test('each end of a background response is one event of the feed, without what was said; a response that was waited for has none', async t => {
+  const made = await Promise.all([
+    ['[[sim:delay=300]] planted-words', 'completed'], ['[[sim:400]] planted-words', 'failed'], ['[[sim:delay=20000]] planted-words', 'cancelled']
+  ].map(async ([input, end]) => {
+    const { body: { id } } = await background(input!)
+    if (end === 'cancelled') await call(api, 'POST', path(id, '/cancel'))
+    return { id: id as string, end, done: await ended(id) }
+  }))
+  for (const { id, end, done } of made) {
+    const [event, ...more] = await checkedEvents(t, api.pool, [id])
+    t.deepEqual(more, [])
+    t.like(event, { type: `response.${end}`, data: { status: end, model: 'sim-instant' } })
+    t.is((event!.data.usage as { output_tokens?: number } | undefined)?.output_tokens, done.usage?.output_tokens)
+    t.false(JSON.stringify(event).includes('planted-words'))
+  }
+  const { body: direct } = await call(api, 'POST', '/v1/responses', { body: { model: 'sim-instant', input: 'Hi' } })
+  t.is(direct.status, 'completed')
+  t.deepEqual(await checkedEvents(t, api.pool, [direct.id]), [])
 })

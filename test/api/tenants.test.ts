@@ -5,11 +5,13 @@ import { newId } from '../../lib/ids.ts'
 import { call, startTestApi, type TestApi } from '../support/api.ts'
 import { chatRow, followJob, jsonLines, parseLines } from '../support/api-batch.ts'
 import { createTestTenant } from '../support/tenant.ts'
+import { addEvents } from './_events.ts'
+import { addDelivery } from './_webhooks.ts'
 
 const mark = 'MARKOFTHEOWNER' // in everything that the owner sends, so that it would be seen in an answer to somebody else
 let api: TestApi
 /** What the owner has; the matrix below asks for it with other keys. */
-let owned: { finished: string, response: string, running: string, file: string, output: string, upload: string, part: string, preset: string }
+let owned: { finished: string, response: string, running: string, file: string, output: string, upload: string, part: string, preset: string, endpoint: string, delivery: string, event: string }
 /** What is administered in the owner's organization. */
 let administered: { project: string, key: string, limit: string, budget: string }
 /** May administer another organization. */
@@ -33,7 +35,10 @@ test.before(async () => {
   const part = await openai.uploads.parts.create(upload.id, { data: await toFile(Buffer.from('abc')) })
   const preset = await call(api, 'POST', '/api/v1/presets', { body: { name: mark, parameters: { user: mark } } })
   const { id: response } = await openai.responses.create({ model: 'sim-instant', input: mark })
-  owned = { finished, response, running: running.body.id, file, output: output!, upload: upload.id, part: part.id, preset: preset.body.id }
+  const endpoint = await call(api, 'POST', '/api/v1/webhooks', { body: { url: `http://127.0.0.1:9/${mark}`, event_types: ['ping'], description: mark, metadata: { mark }, headers: { [`x-${mark}`]: mark }, signature: 'ed25519' } })
+  const [event] = await addEvents(api.pool, api.caller, ['batch.completed'], { data: { mark } })
+  const delivery = await addDelivery(api.pool, endpoint.body.id, event!, { state: 'exhausted', attempts: [{ status: 500, body: mark }] })
+  owned = { finished, response, running: running.body.id, file, output: output!, upload: upload.id, part: part.id, preset: preset.body.id, endpoint: endpoint.body.id, delivery, event: event! }
 
   const { organizationId } = api.caller
   const sibling = { organizationId, projectId: newId('project') }
@@ -65,6 +70,10 @@ async function snapshot (): Promise<string> {
   const paths = [`/v1/batches/${owned.finished}`, `/api/v1/batch/${owned.running}/status`, `/v1/files/${owned.file}`, `/v1/files/${owned.file}/content`, `/v1/files/${owned.output}/content`, `/v1/responses/${owned.response}`]
   const { rows } = await api.pool.query<Record<string, unknown>>('SELECT id, status, (SELECT count(*) FROM upload_part WHERE upload_id = upload.id) AS parts FROM upload WHERE project_id = $1', [api.caller.projectId])
   const tables = ['project', 'api_key', 'usage_limit', 'budget']
+  const endpoints = '(SELECT id FROM webhook_endpoint WHERE project_id = $1)'
+  for (const [table, condition] of [['webhook_endpoint', 'project_id = $1'], ['webhook_secret', `endpoint_id IN ${endpoints}`], ['webhook_delivery', `endpoint_id IN ${endpoints}`]] as const) {
+    rows.push(...(await api.pool.query(`SELECT md5(string_agg(t::text, '' ORDER BY t::text)) FROM ${table} AS t WHERE ${condition}`, [api.caller.projectId])).rows)
+  }
   rows.push(...(await api.pool.query('SELECT * FROM preset WHERE project_id = $1 ORDER BY id', [api.caller.projectId])).rows)
   for (const table of tables) rows.push(...(await api.pool.query(`SELECT * FROM ${table} WHERE organization_id = $1 ORDER BY id`, [api.caller.organizationId])).rows)
   return (await Promise.all(paths.map(async path => (await call(api, 'GET', path)).text))).join('\n') + JSON.stringify(rows)
@@ -134,12 +143,32 @@ const cases: Readonly<Record<string, Case>> = {
   'GET /api/v1/jobs': { kind: 'own', attempts: () => [{ path: '/api/v1/jobs' }, { path: `/api/v1/jobs?after=${owned.running}` }] },
   'GET /api/v1/jobs/{id}': batch(id => `/api/v1/jobs/${id}`),
   'GET /api/v1/jobs/{id}/events': batch(id => `/api/v1/jobs/${id}/events`),
+  'POST /api/v1/jobs/{id}/cancel': batch(id => `/api/v1/jobs/${id}/cancel`),
   'GET /api/v1/me': { kind: 'own', attempts: () => [{ path: '/api/v1/me' }] },
   'POST /api/v1/presets': { kind: 'own', attempts: () => [{ path: '/api/v1/presets', body: { name: 'mine', parameters: {} } }] },
   'GET /api/v1/presets': { kind: 'own', attempts: () => [{ path: '/api/v1/presets' }, { path: `/api/v1/presets?after=${owned.preset}` }] },
   'GET /api/v1/presets/{id}': hidden(() => `/api/v1/presets/${owned.preset}`),
   'PATCH /api/v1/presets/{id}': { kind: 'hidden', attempts: () => [{ path: `/api/v1/presets/${owned.preset}`, body: { parameters: {} } }] },
   'DELETE /api/v1/presets/{id}': hidden(() => `/api/v1/presets/${owned.preset}`),
+  'GET /.well-known/webhook-keys/{endpoint}': open,
+  'POST /api/v1/webhooks': { kind: 'own', attempts: () => [{ path: '/api/v1/webhooks', body: { url: 'http://127.0.0.1:9/', event_types: ['*'] } }] },
+  'GET /api/v1/webhooks': { kind: 'own', attempts: () => ['', `?after=${owned.endpoint}`, `?resource_id=${owned.running}`].map(query => ({ path: `/api/v1/webhooks${query}` })) },
+  'GET /api/v1/webhooks/{id}': hidden(() => `/api/v1/webhooks/${owned.endpoint}`),
+  'PUT /api/v1/webhooks/{id}': { kind: 'hidden', attempts: () => [{ path: `/api/v1/webhooks/${owned.endpoint}`, body: { url: 'http://127.0.0.1:9/', event_types: ['*'] } }] },
+  'PATCH /api/v1/webhooks/{id}': { kind: 'hidden', attempts: () => [{ path: `/api/v1/webhooks/${owned.endpoint}`, body: { enabled: false, url: 'http://127.0.0.1:9/' } }] },
+  'DELETE /api/v1/webhooks/{id}': hidden(() => `/api/v1/webhooks/${owned.endpoint}`),
+  'POST /api/v1/webhooks/{id}/rotate-secret': { kind: 'hidden', attempts: () => [{ path: `/api/v1/webhooks/${owned.endpoint}/rotate-secret`, body: { overlap_seconds: 0 } }] },
+  'POST /api/v1/webhooks/{id}/replay': { kind: 'hidden', attempts: () => [{ path: `/api/v1/webhooks/${owned.endpoint}/replay`, body: { since: '2020-01-01T00:00:00Z' } }] },
+  'POST /api/v1/webhooks/{id}/enable': { kind: 'hidden', attempts: () => [{ path: `/api/v1/webhooks/${owned.endpoint}/enable`, body: { replay_missed: true } }] },
+  'GET /api/v1/webhooks/{id}/deliveries': hidden(() => `/api/v1/webhooks/${owned.endpoint}/deliveries`, () => `/api/v1/webhooks/${owned.endpoint}/deliveries?after=${owned.delivery}`),
+  'GET /api/v1/webhooks/{id}/deliveries/{delivery}': hidden(() => `/api/v1/webhooks/${owned.endpoint}/deliveries/${owned.delivery}`),
+  'GET /api/v1/webhooks/{id}/deliveries/{delivery}/attempts': hidden(() => `/api/v1/webhooks/${owned.endpoint}/deliveries/${owned.delivery}/attempts`),
+  'POST /api/v1/webhooks/{id}/deliveries/{delivery}/retry': hidden(() => `/api/v1/webhooks/${owned.endpoint}/deliveries/${owned.delivery}/retry`),
+  'POST /api/v1/webhooks/test': { kind: 'hidden', attempts: () => [{ path: '/api/v1/webhooks/test', body: { endpoint: owned.endpoint } }] },
+  'GET /api/v1/events': { kind: 'own', attempts: () => ['', `?after=${owned.event}`, `?resource_id=${owned.running}`, '?type=batch.*'].map(query => ({ path: `/api/v1/events${query}` })) },
+  'GET /api/v1/events/{id}': hidden(() => `/api/v1/events/${owned.event}`),
+  'GET /api/v1/events/stream': { kind: 'own', attempts: () => [{ path: '/api/v1/events/stream?after=0' }] },
+  'GET /api/v1/event-types': { kind: 'own', attempts: () => [{ path: '/api/v1/event-types' }] },
   'POST /api/v1/projects': administer(() => 'projects', () => ({ name: 'x', organization_id: api.caller.organizationId })),
   'GET /api/v1/projects': administer(() => `projects?organization_id=${api.caller.organizationId}`),
   'GET /api/v1/projects/{id}': administer(() => `projects/${administered.project}`),
@@ -188,9 +217,25 @@ const cases: Readonly<Record<string, Case>> = {
 }
 
 async function attempt (method: string, { path, body, form }: Attempt, key: string | null): ReturnType<typeof call> {
+  if (path.startsWith('/api/v1/events/stream')) return await readBeginning(path, key)
   if (form === undefined) return await call(api, method, path, { body, key })
   const content = `--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nassistants\r\n--b\r\nContent-Disposition: form-data; ${form}\r\n\r\nx\r\n--b--\r\n`
   return await call(api, method, path, { body: content, key, headers: { 'content-type': 'multipart/form-data; boundary=b' } })
+}
+
+/** Of a stream without an end: what comes within 500 ms, in which the feed is looked at three times. */
+async function readBeginning (path: string, key: string | null): ReturnType<typeof call> {
+  const response = await fetch(api.url + path, { headers: key === null ? {} : { authorization: `Bearer ${key}` } })
+  let text = ''
+  if (response.status === 200) {
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
+    const end = setTimeout(() => { void reader.cancel() }, 500)
+    for (let part = await reader.read(); !part.done; part = await reader.read()) text += part.value
+    clearTimeout(end)
+    return { status: 200, headers: response.headers, text, body: {} }
+  }
+  text = await response.text()
+  return { status: response.status, headers: response.headers, text, body: JSON.parse(text) }
 }
 
 const closed = (): Array<readonly [method: string, kind: Case['kind'], attempts: Attempt[]]> => Object.entries(cases).flatMap(([route, entry]) =>
@@ -261,7 +306,7 @@ test('an id of somebody else is answered as one that never was', async t => {
   for (const [method, kind, attempts] of closed()) {
     if (kind !== 'hidden') continue
     for (const entry of attempts) {
-      const absent = (text: string): string => text.replace(/(batch_|file-|upload_|preset_)[0-9a-f]{32}/g, '$100000000000070008000000000000000')
+      const absent = (text: string): string => text.replace(/(batch_|file-|upload_|preset_|we_|whd_|evt_)[0-9a-f]{32}/g, '$100000000000070008000000000000000')
       const foreign = await attempt(method, entry, key)
       const never = await attempt(method, { ...entry, path: absent(entry.path) }, key)
       t.is(foreign.status, never.status, entry.path)
@@ -271,7 +316,7 @@ test('an id of somebody else is answered as one that never was', async t => {
 })
 
 function withoutIds (text: string): string {
-  return text.replace(/(batch_|file-|upload_|preset_|req_)[0-9a-f]{32}/g, '$1…')
+  return text.replace(/(batch_|file-|upload_|preset_|req_|we_|whd_|evt_)[0-9a-f]{32}/g, '$1…')
 }
 
 test('a batch of a stranger over the owner\'s file ends failed and learns nothing of it', async t => {

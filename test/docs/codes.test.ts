@@ -3,13 +3,14 @@ import { join } from 'node:path'
 import test from 'ava'
 import { inputErrorCodes } from '../../lib/contracts/batch-input.ts'
 import { errorDefinitions, SiraError, type ErrorCode } from '../../lib/errors.ts'
+import { urlRefusals } from '../../lib/outbound/target-url.ts'
 import { failureCodes } from '../../lib/providers/types.ts'
 import { codeWords, readTable, root } from './_markdown.ts'
 
 const document = 'docs/api.md'
 
-function documentedCodes (section: string): string[] {
-  return readTable(document, section, 'code').flatMap(([codes]) => codeWords(codes!)).sort()
+function documentedCodes (section: string, column = 'code'): string[] {
+  return readTable(document, section, column).flatMap(([codes]) => codeWords(codes!)).sort()
 }
 
 test('every error of lib/errors.ts is documented with its status and whether repeating it helps', t => {
@@ -20,6 +21,10 @@ test('every error of lib/errors.ts is documented with its status and whether rep
 
 test('every code of a fault in a batch\'s input is documented, and no other', t => {
   t.deepEqual(documentedCodes('### Of a batch\'s input'), [...inputErrorCodes].sort())
+})
+
+test('every reason for which a URL is refused is documented, and no other', t => {
+  t.deepEqual(documentedCodes('### Of a refused URL', 'reason'), [...urlRefusals].sort())
 })
 
 test('every code of a failed row is documented, and no other', t => {

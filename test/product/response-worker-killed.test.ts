@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import type OpenAI from 'openai'
+import { checkedEvents } from '../support/feed-events.ts'
 import { startProduct, type Product } from '../support/product.ts'
 import { kill } from './support/kills.ts'
 
@@ -36,6 +37,7 @@ test.serial('a background response whose worker is killed with -9 is made again 
   t.deepEqual(places('response.completed'), [events.length - 1])
   const text = events.slice(second).flatMap(event => event.type === 'response.output_text.delta' ? [event.delta] : []).join('')
   t.is(text, done.output_text)
+  t.deepEqual((await checkedEvents(t, pool, [id])).map(event => event.type), ['response.completed'], 'the feed has one end')
   const calls = simulator.calls()
   t.deepEqual(calls.map(call => call.aborted), [true, false])
   while ((await pool.query('SELECT FROM usage')).rowCount === 0) await sleep(20)

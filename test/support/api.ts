@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import OpenAI, { type ClientOptions } from 'openai'
 import type { Pool } from 'pg'
 import { buildApp } from '../../api/app.ts'
+import { createEventFeed } from '../../api/realtime/event-feed.ts'
 import { createJobFeed } from '../../api/realtime/job-feed.ts'
 import type { Config } from '../../lib/config.ts'
 import { loadConfig } from '../../lib/config.ts'
@@ -11,6 +12,7 @@ import { startControlPlane, type ControlPlane } from '../../lib/control/control-
 import { createEncryptionKey, createKeyring } from '../../lib/crypto/seal.ts'
 import { createGateway } from '../../lib/gateway/create-gateway.ts'
 import type { Gateway } from '../../lib/gateway/serve.ts'
+import { createGuardedAgent } from '../../lib/outbound/guarded-agent.ts'
 import { loadCatalog } from '../../lib/providers/catalog.ts'
 import type { Logger } from '../../lib/log.ts'
 import { createPool, createPrisma } from '../../lib/store/database.ts'
@@ -45,6 +47,9 @@ export interface TestApi {
   readonly close: () => Promise<void>
 }
 
+/** Receivers of tests are on this machine. */
+const localReceivers = { SIRA_WEBHOOK_ALLOW_HTTP: 'true', SIRA_WEBHOOK_ALLOW_PORTS: 'any', SIRA_WEBHOOK_ALLOW_NETWORKS: '127.0.0.0/8' }
+
 interface Options {
   /** Environment variables of api and worker. */
   readonly variables?: Readonly<Record<string, string>>
@@ -62,16 +67,19 @@ interface Options {
  */
 export async function startTestApi ({ variables = {}, worker = false, latency = 0, log = silentLog }: Options = {}): Promise<TestApi> {
   const [database, simulator] = await Promise.all([cloneDatabase(), startSimulator({ seed: 1, latency })])
-  const environment = testEnvironment({ DATABASE_URL: database.url, SIRA_SIMULATOR_URL: simulator.url, SIRA_ENCRYPTION_KEYS: createEncryptionKey('test'), ...variables })
+  const environment = testEnvironment({ DATABASE_URL: database.url, SIRA_SIMULATOR_URL: simulator.url, SIRA_ENCRYPTION_KEYS: createEncryptionKey('test'), ...localReceivers, ...variables })
   const config = loadConfig(environment)
   const pool = createPool(config.databaseUrl, silentLog)
   const prisma = createPrisma(config.databaseUrl)
   const objects = createObjectStore(config.s3)
   const temporal = createTemporalClient(config)
   const jobFeed = createJobFeed({ databaseUrl: config.databaseUrl, pool, log: silentLog })
+  const eventFeed = createEventFeed({ pool, log: silentLog })
+  const policy = config.webhooks.outbound
+  const outbound = { policy, agent: createGuardedAgent(policy, { connectTimeout: 2_000 }) }
   const hints = createHintPublisher(config.databaseUrl, silentLog)
-  const keyring = createKeyring(config.control.encryptionKeys!)
-  const { outageGrace } = config.control
+  const { encryptionKeys, outageGrace } = config.control
+  const keyring = encryptionKeys === null ? null : createKeyring(encryptionKeys)
   const control = await startControlPlane({ pool, fileCatalog: loadCatalog(config, environment), keyring, log, outageGrace })
   let stopWorker: (() => Promise<void>) | undefined
   const startWorker = async (): Promise<void> => { stopWorker = await startTestWorker(environment) }
@@ -80,7 +88,7 @@ export async function startTestApi ({ variables = {}, worker = false, latency = 
   const { gateway, metrics, close: closeGateway } = await createGateway({ config, pool, control, processId: registration.processId, log: silentLog })
   const { registry } = metrics
   const app = await buildApp({
-    config, pool, prisma, objects, catalog: control.catalog, control, keyring, gateway, metrics: registry, readMetrics: async () => await registry.metrics(), temporal, jobFeed, hints, log
+    config, pool, prisma, objects, catalog: control.catalog, control, keyring, outbound, gateway, metrics: registry, readMetrics: async () => await registry.metrics(), temporal, jobFeed, eventFeed, hints, log
   })
   await app.listen({ host: config.api.host, port: config.api.port })
   const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`
@@ -95,7 +103,7 @@ export async function startTestApi ({ variables = {}, worker = false, latency = 
       await app.close()
       await closeGateway()
       await registration.close()
-      await Promise.all([jobFeed.close(), hints.close(), control.close(), simulator.close()])
+      await Promise.all([jobFeed.close(), eventFeed.close(), hints.close(), control.close(), outbound.agent.destroy(), simulator.close()])
       await Promise.all([pool.end(), prisma.$disconnect(), temporal.connection.close()])
       await database.drop()
       await workerStopped

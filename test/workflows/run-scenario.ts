@@ -2,11 +2,15 @@ import { randomUUID } from 'node:crypto'
 import { Client, Connection, type Workflow, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client'
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkflowBundleOption } from '@temporalio/worker'
 import type temporal from '@temporalio/proto'
-import { chunkTaskQueue, responseTaskQueue } from '../../lib/domain/task-queues.ts'
+import { chunkTaskQueue, responseTaskQueue, webhookTaskQueue } from '../../lib/domain/task-queues.ts'
 import { registerSearchAttributes } from '../../lib/temporal/connect.ts'
 import type { batchWorkflow } from '../../workflows/batch.ts'
 import type { responseWorkflow } from '../../workflows/response.ts'
+import type { webhookDispatchWorkflow } from '../../workflows/webhook-dispatch.ts'
+import type { webhookReplayWorkflow } from '../../workflows/webhook-replay.ts'
 import { testConfig } from '../support/config.ts'
+import type { WebhookDispatchScenario } from './webhook-dispatch-scenarios.ts'
+import type { WebhookReplayScenario } from './webhook-replay-scenarios.ts'
 import type { ResponseScenario } from './response-scenarios.ts'
 import type { Scenario, Trace } from './scenarios.ts'
 
@@ -66,6 +70,43 @@ export async function runResponseScenario (scenario: ResponseScenario, workflowB
       taskQueue,
       workflowId: `response:${responseId}`,
       args: [{ responseId, organizationId: 'org_1', projectId: 'proj_1' }]
+    })
+    await scenario.drive?.(handle, trace)
+    await handle.result()
+    return await readRun(client, handle, trace)
+  }))
+}
+
+export async function runWebhookReplayScenario (scenario: WebhookReplayScenario, workflowBundle: WorkflowBundleOption, { client, native: connection }: Connections): Promise<ScenarioRun> {
+  const taskQueue = `${scenario.name}-${randomUUID()}`
+  const trace: Trace = []
+  const worker = await Worker.create({ connection, taskQueue, workflowBundle, activities: scenario.activities(trace), maxHeartbeatThrottleInterval: '100ms' })
+  return await worker.runUntil(async () => {
+    const jobId = `replay_${randomUUID().replaceAll('-', '')}`
+    const handle = await client.workflow.start<typeof webhookReplayWorkflow>('webhookReplayWorkflow', {
+      taskQueue,
+      workflowId: `webhook-replay:${jobId}`,
+      args: [{ jobId, organizationId: 'org_1', projectId: 'proj_1', ...scenario.input }]
+    })
+    await scenario.drive?.(handle, trace)
+    await handle.result()
+    return await readRun(client, handle, trace)
+  })
+}
+
+export async function runWebhookDispatchScenario (scenario: WebhookDispatchScenario, workflowBundle: WorkflowBundleOption, { client, native: connection }: Connections): Promise<ScenarioRun> {
+  const taskQueue = `${scenario.name}-${randomUUID()}`
+  const trace: Trace = []
+  const [rest, deliveries] = await Promise.all([
+    Worker.create({ connection, taskQueue, workflowBundle }),
+    Worker.create({ connection, taskQueue: webhookTaskQueue(taskQueue), activities: scenario.activities(trace), maxHeartbeatThrottleInterval: '100ms' })
+  ])
+  return await rest.runUntil(deliveries.runUntil(async () => {
+    const endpointId = `we_${randomUUID().replaceAll('-', '')}`
+    const handle = await client.workflow.start<typeof webhookDispatchWorkflow>('webhookDispatchWorkflow', {
+      taskQueue,
+      workflowId: `webhook:${endpointId}`,
+      args: [{ endpointId, organizationId: 'org_1', projectId: 'proj_1', ...scenario.input }]
     })
     await scenario.drive?.(handle, trace)
     await handle.result()

@@ -1,14 +1,16 @@
-import type { PassThrough } from 'node:stream'
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { Caller, JobRecord } from '../../../lib/contracts/jobs.ts'
+import { jobKinds, type Caller, type JobKind, type JobRecord } from '../../../lib/contracts/jobs.ts'
+import { hasScope, type Scope } from '../../../lib/contracts/scopes.ts'
 import { isTerminal, jobStates } from '../../../lib/domain/job-state.ts'
 import { SiraError } from '../../../lib/errors.ts'
 import { listJobs, readJob } from '../../../lib/store/jobs.ts'
-import { requireScopeOf } from '../../plugins/authentication.ts'
+import { cancelBatch } from '../../core/batches.ts'
+import { cancelReplay } from '../../core/replays.ts'
+import { requireScope } from '../../plugins/authentication.ts'
 import { createJobStream } from '../../realtime/job-stream.ts'
-import { createKeyWatch } from '../../realtime/key-watch.ts'
+import { createOpenStreams } from '../../realtime/open-streams.ts'
 import { OneOf } from '../../schemas.ts'
-import { Job, jobKinds, serializeJob } from '../../serialize-job.ts'
+import { Job, serializeJob } from '../../serialize-job.ts'
 
 const tags = ['Jobs']
 const JobId = Type.Object({ id: Type.String({ maxLength: 200 }) })
@@ -23,22 +25,25 @@ const ListQuery = Type.Object({
 })
 const JobList = Type.Object({ data: Type.Array(Job), last_id: Type.Union([Type.String(), Type.Null()]), has_more: Type.Boolean() })
 
-/** Jobs of every kind: list, look at, follow. */
+/** Whoever may make a kind of job may see it. */
+const scopes: Readonly<Record<JobKind, Scope>> = { batch: 'batch', webhook_replay: 'webhooks' }
+const cancels = { batch: cancelBatch, webhook_replay: cancelReplay } as const
+
+/** Jobs of every kind: list, look at, follow, cancel. */
 const jobs: FastifyPluginAsyncTypebox = async app => {
-  requireScopeOf(app, 'batch')
-  const { pool, config, jobFeed } = app.dependencies
-  const keys = createKeyWatch(pool, app.log)
-  const streams = new Set<PassThrough>()
-  let draining = false
-  app.addHook('preClose', async () => {
-    draining = true
-    for (const stream of streams) stream.end()
-    await keys.close()
+  const { dependencies } = app
+  const { pool, config, jobFeed } = dependencies
+  const streams = createOpenStreams(app)
+
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (visibleKinds(request.caller).length === 0) requireScope(request, 'batch')
+    done()
   })
 
   async function find (caller: Caller, id: string): Promise<JobRecord> {
     const job = await readJob(pool, caller, id)
     if (job === null) throw new SiraError('not_found', { resource: 'job', id })
+    requireScope({ caller }, scopes[job.kind])
     return job
   }
 
@@ -46,12 +51,18 @@ const jobs: FastifyPluginAsyncTypebox = async app => {
     if (query.after !== undefined && await readJob(pool, caller, query.after) === null) {
       throw new SiraError('invalid_parameter', { param: 'after', reason: 'there is no such job in this project.' })
     }
-    const page = await listJobs(pool, caller, query)
+    if (query.kind !== undefined) requireScope({ caller }, scopes[query.kind])
+    const page = await listJobs(pool, caller, { ...query, kinds: query.kind === undefined ? visibleKinds(caller) : [query.kind] })
     return { data: page.jobs.map(job => serializeJob(job, caller, config)), last_id: page.jobs.at(-1)?.id ?? null, has_more: page.hasMore }
   })
 
   app.get('/jobs/:id', { schema: { tags, summary: 'Get a job', params: JobId, response: { 200: Job } } },
     async ({ params, caller }) => serializeJob(await find(caller, params.id), caller, config))
+
+  app.post('/jobs/:id/cancel', { schema: { tags, summary: 'Cancel a job of any kind', params: JobId, response: { 200: Job } } }, async ({ params, caller }) => {
+    const job = await find(caller, params.id)
+    return serializeJob(await cancels[job.kind](dependencies, caller, job.id), caller, config)
+  })
 
   app.get('/jobs/:id/events', {
     exposeHeadRoute: false, // it would open a stream that nobody reads
@@ -70,24 +81,14 @@ const jobs: FastifyPluginAsyncTypebox = async app => {
   }, async (request, reply) => {
     const after = request.headers['last-event-id'] ?? request.query.after
     const job = await find(request.caller, request.params.id)
-    if (draining) throw new SiraError('draining')
     // tells an EventSource to stop: it connects again after every end
     if (after !== undefined && after >= job.seq && isTerminal(job.state)) return await reply.code(204).send(null)
-    const stream = createJobStream(jobFeed, job, after ?? 0)
-    const unwatch = keys.watch(request.caller.keyId, () => { stream.end() })
-    streams.add(stream)
-    stream.on('close', () => {
-      streams.delete(stream)
-      unwatch()
-    })
-    reply.headers({
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-store',
-      'x-accel-buffering': 'no', // nginx would hold messages back
-      connection: 'close'
-    })
-    return await reply.send(stream as never)
+    return await streams.send(request, reply, () => createJobStream(jobFeed, job, after ?? 0))
   })
+}
+
+function visibleKinds (caller: Caller): JobKind[] {
+  return jobKinds.filter(kind => hasScope(caller.scopes, scopes[kind]))
 }
 
 export default jobs

@@ -2,6 +2,7 @@ import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typ
 import { batchEndpoints } from '../../../lib/contracts/batch-input.ts'
 import { listBatches } from '../../../lib/store/batches.ts'
 import { acceptBatch, cancelBatch, deliver, getBatch } from '../../core/batches.ts'
+import { jobWebhookFields, JobWebhookAnswer, openJobWebhook } from '../../core/job-webhook.ts'
 import { requireScopeOf } from '../../plugins/authentication.ts'
 import { createOnce } from '../../plugins/idempotency.ts'
 import { OpenAIBatch, serializeOpenAIBatch } from '../../serialize-openai-batch.ts'
@@ -12,8 +13,10 @@ const CreateBatch = Type.Object({
   endpoint: OneOf(batchEndpoints),
   completion_window: Type.Literal('24h'),
   metadata: Type.Optional(Metadata),
-  output_expires_after: Type.Optional(ExpiresAfter)
+  output_expires_after: Type.Optional(ExpiresAfter),
+  ...jobWebhookFields
 })
+const CreatedBatch = Type.Object({ ...OpenAIBatch.properties, webhook: JobWebhookAnswer })
 const BatchId = Type.Object({ id: Type.String({ maxLength: 200 }) })
 const tags = ['Batches']
 
@@ -23,8 +26,9 @@ const batches: FastifyPluginAsyncTypebox = async app => {
   requireScopeOf(app, 'batch')
   const { dependencies } = app
 
-  app.post('/batches', { schema: { tags, summary: 'Create a batch from a file', body: CreateBatch, response: { 200: OpenAIBatch } } }, async (request, reply) => {
+  app.post('/batches', { schema: { tags, summary: 'Create a batch from a file', body: CreateBatch, response: { 200: CreatedBatch } } }, async (request, reply) => {
     const { body } = request
+    const webhook = await openJobWebhook(dependencies, request, body, 'batch.*')
     let start
     const answer = await createOnce(dependencies.pool, request, reply, async client => {
       const accepted = await acceptBatch(dependencies, client, request.caller, {
@@ -39,10 +43,10 @@ const batches: FastifyPluginAsyncTypebox = async app => {
         retryOf: null
       })
       start = accepted.start
-      return { status: 200, headers: {}, body: JSON.stringify(serializeOpenAIBatch(accepted.batch)) }
+      return { status: 200, headers: {}, body: JSON.stringify({ ...serializeOpenAIBatch(accepted.batch), ...await webhook.add(client, accepted.batch.id) }) }
     })
     if (start !== undefined) await deliver(dependencies, start, request.log)
-    return JSON.parse(answer.body)
+    return JSON.parse(await webhook.reveal(answer))
   })
 
   app.get('/batches', {

@@ -3,6 +3,7 @@ import { ResponsesBody } from '../../../lib/dialects/responses/schema.ts'
 import type { Item } from '../../../lib/dialects/responses/index.ts'
 import { SiraError } from '../../../lib/errors.ts'
 import { deliver } from '../../core/batches.ts'
+import { openJobWebhook } from '../../core/job-webhook.ts'
 import { acceptResponse, cancelResponse, getResponse, removeResponse, responseText } from '../../core/responses.ts'
 import { keepBodyText } from '../../gateway/body-text.ts'
 import { followResponse } from '../../gateway/follow-response.ts'
@@ -22,18 +23,25 @@ const responses: FastifyPluginAsyncTypebox = async app => {
   const { dependencies } = app
 
   app.post('/responses', { logLevel: 'warn', schema: { tags, summary: 'Create a response', body: ResponsesBody } }, async (request, reply) => {
-    if (request.body.background !== true) return await serveResponse(dependencies, request, reply)
-    const body = withPreset(request, dependencies.gateway.state()).body as typeof request.body
+    if (request.body.background !== true) {
+      if (request.body.webhook_url != null) throw refused('webhook_url', 'it is for background responses: give background=true.')
+      return await serveResponse(dependencies, request, reply)
+    }
+    // what tells of the response is no part of the request that is kept and sent on
+    const { webhook_url: url, webhook_secret: own, ...body } = withPreset(request, dependencies.gateway.state()).body as typeof request.body
+    if (url != null && own == null && body.stream === true) throw refused('webhook_secret', 'it is needed with stream=true: a stream has no place to tell a secret that is made.')
+    const webhook = await openJobWebhook(dependencies, request, { webhook_url: url, webhook_secret: own }, 'response.*')
     let start
     const answer = await createOnce(dependencies.pool, request, reply, async client => {
       const accepted = await acceptResponse(dependencies, client, request.caller, body)
       start = accepted.start
-      return { status: 200, headers: {}, body: responseText(accepted.record) }
+      const response = JSON.parse(responseText(accepted.record)) as object
+      return { status: 200, headers: {}, body: JSON.stringify({ ...response, ...await webhook.add(client, accepted.record.id) }) }
     })
     if (start !== undefined) await deliver(dependencies, start, request.log)
     const { id } = JSON.parse(answer.body) as { id: string }
     if (body.stream === true) return await followResponse(dependencies, request, reply, id, -1)
-    return await reply.type('application/json; charset=utf-8').send(answer.body)
+    return await reply.type('application/json; charset=utf-8').send(await webhook.reveal(answer))
   })
 
   app.get('/responses/:id', {
@@ -79,6 +87,10 @@ const responses: FastifyPluginAsyncTypebox = async app => {
     const data = items.slice(from, from + request.query.limit)
     return { object: 'list', data, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null, has_more: from + data.length < items.length }
   })
+}
+
+function refused (param: string, reason: string): SiraError {
+  return new SiraError('invalid_parameter', { param, reason }, { param })
 }
 
 export default responses

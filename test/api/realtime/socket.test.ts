@@ -5,6 +5,7 @@ import type pg from 'pg'
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client'
 import { createAuthenticate } from '../../../api/plugins/authentication.ts'
 import type { EventMessage } from '../../../api/realtime/event-message.ts'
+import { createEventFeed } from '../../../api/realtime/event-feed.ts'
 import { createJobFeed, type JobFeed } from '../../../api/realtime/job-feed.ts'
 import { attachSocket, type SocketServer } from '../../../api/realtime/socket.ts'
 import type { Refusal, Subscribed } from '../../../api/realtime/socket-messages.ts'
@@ -21,14 +22,15 @@ interface Api { readonly url: string, readonly port: number, readonly feed: JobF
 async function startApi (databaseUrl: string, pool: pg.Pool, port = 0): Promise<Api> {
   const server: Server = createServer((_request, response) => { response.end() })
   const feed = createJobFeed({ databaseUrl, pool, log: silent })
-  const socket = attachSocket(server, { feed, authenticate: createAuthenticate(pool), pool, log: silent })
+  const eventFeed = createEventFeed({ pool, log: silent })
+  const socket = attachSocket(server, { feed, eventFeed, authenticate: createAuthenticate(pool), pool, log: silent })
   await new Promise<void>(resolve => { server.listen(port, '127.0.0.1', resolve) })
   const address = server.address() as AddressInfo
   let stopped: Promise<void> | undefined
   const stop = async (): Promise<void> => {
     await socket.close()
     await new Promise(resolve => { server.close(resolve) })
-    await feed.close()
+    await Promise.all([feed.close(), eventFeed.close()])
   }
   return { url: `http://127.0.0.1:${address.port}/jobs`, port: address.port, feed, socket, stop: async () => { await (stopped ??= stop()) } }
 }

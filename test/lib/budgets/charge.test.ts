@@ -1,6 +1,7 @@
 import test from 'ava'
 import { chargeBudgets } from '../../../lib/budgets/charge.ts'
 import { inTransaction } from '../../../lib/store/database.ts'
+import { checkedEvents } from '../../support/feed-events.ts'
 import { openTestPool } from '../../support/pool.ts'
 import { addBudget, owner, spentOf } from './_budgets.ts'
 
@@ -58,6 +59,6 @@ test('each threshold makes one event, whoever crosses it, and a rollback takes i
   t.deepEqual(rows.filter(row => !String(row.data.period_start).startsWith(start)).map(row => [row.data.threshold, row.data.spent]), [[50, '500'], [80, '800'], [100, '1000']])
   t.like(rows[0], { organization_id: 'org_1', type: 'budget.threshold_reached', data: { budget: rule.id, amount: '1000' } })
   t.regex(rows[0]!.id, /^evt_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}$/)
-  const { rows: key } = await pool.query('SELECT data FROM event WHERE resource_id = $1', [weekly.id])
-  t.is(key.length, 2)
+  t.is((await checkedEvents(t, pool, [rule.id])).length, 4)
+  t.is((await checkedEvents(t, pool, [weekly.id])).length, 2)
 })

@@ -15,6 +15,7 @@ import type { OutboxEntry } from '../../../../lib/store/outbox.ts'
 import { acceptBatch, deliver, retryFailed } from '../../../core/batches.ts'
 import { INLINE_FILENAME } from '../../../core/delete-batch.ts'
 import { discardUncommitted } from '../../../core/discard-object.ts'
+import { jobWebhookFields, JobWebhookAnswer, openJobWebhook, type JobWebhook } from '../../../core/job-webhook.ts'
 import { createOnce } from '../../../plugins/idempotency.ts'
 import { ExpiresAfter, Metadata, OneOf } from '../../../schemas.ts'
 import { NativeBatch, serializeNativeBatch } from '../../../serialize-native-batch.ts'
@@ -34,15 +35,17 @@ const CreateNativeBatch = Type.Object({
   concurrency: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000, description: 'most calls of this batch in flight at once, per worker' })),
   budget_usd: Type.Optional(Type.Union([Type.String({ maxLength: 40 }), Type.Number({ minimum: 0 })], { description: 'no call is made that could pass this' })),
   metadata: Type.Optional(Metadata),
-  output_expires_after: Type.Optional(ExpiresAfter)
+  output_expires_after: Type.Optional(ExpiresAfter),
+  ...jobWebhookFields
 }, { additionalProperties: false })
+const CreatedNativeBatch = Type.Object({ ...NativeBatch.properties, webhook: JobWebhookAnswer })
 
 const tags = ['Batch (native)']
 
 const create: FastifyPluginAsyncTypebox = async app => {
   const { dependencies } = app
 
-  app.post('', { schema: { tags, summary: 'Create a batch from a file or from inline requests', body: CreateNativeBatch, response: { 202: NativeBatch } } }, async (request, reply) => {
+  app.post('', { schema: { tags, summary: 'Create a batch from a file or from inline requests', body: CreateNativeBatch, response: { 202: CreatedNativeBatch } } }, async (request, reply) => {
     const { body } = request
     if ((body.input_file_id === undefined) === (body.requests === undefined)) {
       throw new SiraError('invalid_parameter', { param: 'input_file_id', reason: 'give either input_file_id or requests.' }, { param: 'input_file_id' })
@@ -50,9 +53,10 @@ const create: FastifyPluginAsyncTypebox = async app => {
     const windowSeconds = parseWindow(body.window)
     if (windowSeconds === null) throw new SiraError('invalid_parameter', { param: 'window', reason: 'a number with s, m, h or d is needed, at most 14d.' }, { param: 'window' })
     const budget = body.budget_usd === undefined ? null : budgetOf(body.budget_usd)
+    const webhook = await openJobWebhook(dependencies, request, body, 'batch.*')
     const inputFileId = body.input_file_id ?? newId('file')
     try {
-      return await accept(request, reply, async client => {
+      return await accept(request, reply, webhook, async client => {
         if (body.requests !== undefined) await storeInline(client, request, { id: inputFileId, endpoint: body.endpoint, rows: body.requests })
         return await acceptBatch(dependencies, client, request.caller, {
           inputFileId,
@@ -80,18 +84,20 @@ const create: FastifyPluginAsyncTypebox = async app => {
       params: Type.Object({ id: Type.String({ maxLength: 200 }) }),
       response: { 202: NativeBatch }
     }
-  }, async (request, reply) => await accept(request, reply, async client => await retryFailed(dependencies, client, request.caller, request.params.id)))
+  }, async (request, reply) => await accept(request, reply, null, async client => await retryFailed(dependencies, client, request.caller, request.params.id)))
 
-  async function accept (request: FastifyRequest, reply: FastifyReply, work: (client: PoolClient) => Promise<{ batch: BatchRecord, start: OutboxEntry }>): Promise<Static<typeof NativeBatch>> {
+  async function accept (
+    request: FastifyRequest, reply: FastifyReply, webhook: JobWebhook | null, work: (client: PoolClient) => Promise<{ batch: BatchRecord, start: OutboxEntry }>
+  ): Promise<Static<typeof CreatedNativeBatch>> {
     let start: OutboxEntry | undefined
     const answer = await createOnce(dependencies.pool, request, reply, async client => {
       const accepted = await work(client)
       start = accepted.start
       const batch = serializeNativeBatch(accepted.batch, request.caller, dependencies.config)
-      return { status: 202, headers: { location: batch.status_url, 'retry-after': '1' }, body: JSON.stringify(batch) }
+      return { status: 202, headers: { location: batch.status_url, 'retry-after': '1' }, body: JSON.stringify({ ...batch, ...await webhook?.add(client, batch.id) }) }
     })
     if (start !== undefined) await deliver(dependencies, start, request.log)
-    return JSON.parse(answer.body) as Static<typeof NativeBatch>
+    return JSON.parse(webhook === null ? answer.body : await webhook.reveal(answer)) as Static<typeof CreatedNativeBatch>
   }
 
   /** Inline requests become an input file like any other, so that there is one way for a batch to run. */

@@ -1,0 +1,60 @@
+import { Type } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import type { PoolClient } from 'pg'
+import { SiraError } from '../../lib/errors.ts'
+import { endpointReach } from '../../lib/store/webhook-settings.ts'
+import type { Dependencies } from '../dependencies.ts'
+import { requireScope } from '../plugins/authentication.ts'
+import { addJobEndpoint, checkOwnSecret, checkUrl, openSecret, requireKeyring } from './webhook-endpoints.ts'
+
+/** Fields of a request that creates a job. */
+export const jobWebhookFields = {
+  webhook_url: Type.Optional(Type.Union([Type.String({ maxLength: 2_048 }), Type.Null()], { description: "gets the job's events: an endpoint for this job alone. Needs the scope webhooks" })),
+  webhook_secret: Type.Optional(Type.Union([Type.String({ maxLength: 200 }), Type.Null()], { description: 'your own: `whsec_` and base64 of 24 to 64 bytes. Without it one is made and told in the answer' }))
+}
+/** In the answer to a request that has them. */
+export const JobWebhookAnswer = Type.Optional(Type.Object({
+  id: Type.String({ description: 'of the endpoint, for /api/v1/webhooks/{id}' }),
+  secret_id: Type.String(),
+  secret: Type.Union([Type.String(), Type.Null()], { description: '`whsec_…`, in this answer and its replays only; null for your own' })
+}))
+
+/** The endpoint that one request wants for its job; one that wants none too, so that routes need not tell the cases apart. */
+export interface JobWebhook {
+  /** Adds the endpoint in the transaction that creates the job. Returns what belongs into the stored answer, which is without the secret. */
+  add: (client: PoolClient, jobId: string) => Promise<object>
+  /** The answer as it goes out, with the secret; a replay reads it from where it is sealed. */
+  reveal: (answer: { readonly body: string, readonly replayed: boolean }) => Promise<string>
+}
+
+type Fields = Readonly<{ webhook_url?: unknown, webhook_secret?: unknown }>
+
+/** `pattern`: of the job's event types. Throws what the fields can be refused for. Resolves a name, so call it before a transaction begins. */
+export async function openJobWebhook (dependencies: Pick<Dependencies, 'outbound' | 'keyring' | 'pool'>, request: Pick<FastifyRequest, 'caller'>, fields: Fields, pattern: string): Promise<JobWebhook> {
+  const { webhook_url: url, webhook_secret: own } = fields
+  if (own != null && (typeof own !== 'string' || url == null)) throw wrong('webhook_secret', url == null ? 'it needs a webhook_url.' : 'text is needed.')
+  if (url == null) return { add: async () => ({}), reveal: async ({ body }) => body }
+  if (typeof url !== 'string') throw wrong('webhook_url', 'text is needed.')
+  const { caller } = request
+  requireScope(request, 'webhooks')
+  const keyring = requireKeyring(dependencies)
+  if (own != null) checkOwnSecret(own, 'webhook_secret')
+  await checkUrl(dependencies, url, 'webhook_url')
+  let shown: string | null = null
+  return {
+    async add (client, jobId) {
+      const added = await addJobEndpoint(keyring, client, caller, { url, own: own ?? undefined }, { id: jobId, pattern })
+      shown = added.shown
+      return { webhook: { id: added.id, secret_id: added.secretId, secret: null } }
+    },
+    async reveal ({ body, replayed }) {
+      const answer = JSON.parse(body) as { webhook: { id: string, secret_id: string } }
+      const secret = replayed && own == null ? await openSecret(dependencies, endpointReach(caller), answer.webhook.id, answer.webhook.secret_id) : shown
+      return JSON.stringify({ ...answer, webhook: { ...answer.webhook, secret } })
+    }
+  }
+}
+
+function wrong (param: string, reason: string): SiraError {
+  return new SiraError('invalid_parameter', { param, reason }, { param })
+}
