@@ -28,6 +28,7 @@ import responses from './routes/openai/responses.ts'
 import organization from './routes/openai/organization.ts'
 import uploads from './routes/openai/uploads.ts'
 import webhookKeys from './routes/webhook-keys.ts'
+import { inferenceLogLevel } from './inference-log-level.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -83,7 +84,7 @@ export async function buildApp (dependencies: Dependencies, options: FastifyServ
   await app.register(async scope => {
     requireKey(scope, app.authenticate)
     // what is delivered is a row of usage and metrics: two more lines for each would cost a tenth of its CPU and say nothing new
-    for (const routes of [inference, messages]) await scope.register(routes, { logLevel: 'warn' })
+    for (const routes of [inference, messages]) await scope.register(routes, { logLevel: inferenceLogLevel(dependencies.config.logLevel) })
     for (const routes of [responses, files, uploads, models, batches, organization]) await scope.register(routes)
   }, { prefix: '/v1' })
   await app.register(async scope => {

@@ -11,7 +11,7 @@ import { subscribeJob } from './support/subscribe.ts'
 
 let product: Product
 test.before(async () => {
-  product = await startProduct({ engines: 'shared', latency: 20, workerCount: 1, env: { SIRA_API_PROCESSES: '2' } })
+  product = await startProduct({ engines: 'shared', latency: 20, workerCount: 1, env: { SIRA_API_PROCESSES: '2', LOG_LEVEL: 'debug' } }) // which process served a request stands in the log
 })
 test.after.always(async () => { await product?.stop() })
 
