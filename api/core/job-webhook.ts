@@ -21,6 +21,7 @@ export const JobWebhookAnswer = Type.Optional(Type.Object({
 
 /** The endpoint that one request wants for its job; one that wants none too, so that routes need not tell the cases apart. */
 export interface JobWebhook {
+  readonly isWanted: boolean
   /** Adds the endpoint in the transaction that creates the job. Returns what belongs into the stored answer, which is without the secret. */
   add: (client: PoolClient, jobId: string) => Promise<object>
   /** The answer as it goes out, with the secret; a replay reads it from where it is sealed. */
@@ -33,7 +34,7 @@ type Fields = Readonly<{ webhook_url?: unknown, webhook_secret?: unknown }>
 export async function openJobWebhook (dependencies: Pick<Dependencies, 'outbound' | 'keyring' | 'pool'>, request: Pick<FastifyRequest, 'caller'>, fields: Fields, pattern: string): Promise<JobWebhook> {
   const { webhook_url: url, webhook_secret: own } = fields
   if (own != null && (typeof own !== 'string' || url == null)) throw wrong('webhook_secret', url == null ? 'it needs a webhook_url.' : 'text is needed.')
-  if (url == null) return { add: async () => ({}), reveal: async ({ body }) => body }
+  if (url == null) return { isWanted: false, add: async () => ({}), reveal: async ({ body }) => body }
   if (typeof url !== 'string') throw wrong('webhook_url', 'text is needed.')
   const { caller } = request
   requireScope(request, 'webhooks')
@@ -42,6 +43,7 @@ export async function openJobWebhook (dependencies: Pick<Dependencies, 'outbound
   await checkUrl(dependencies, url, 'webhook_url')
   let shown: string | null = null
   return {
+    isWanted: true,
     async add (client, jobId) {
       const added = await addJobEndpoint(keyring, client, caller, { url, own: own ?? undefined }, { id: jobId, pattern })
       shown = added.shown

@@ -2,23 +2,29 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { PoolClient } from 'pg'
 import type { Caller, Tenant } from '../../lib/contracts/jobs.ts'
 import { mayUseModel } from '../../lib/contracts/scopes.ts'
+import type { Item } from '../../lib/dialects/responses/index.ts'
 import { SiraError } from '../../lib/errors.ts'
 import { ownItems } from '../../lib/gateway/responses/expand-request.ts'
 import { readEarlierItems, type Earlier } from '../../lib/gateway/responses/earlier-items.ts'
 import { openResponse } from '../../lib/gateway/responses/open-response.ts'
 import { newId } from '../../lib/ids.ts'
-import { inTransaction } from '../../lib/store/database.ts'
+import { inTransaction, type Queryable } from '../../lib/store/database.ts'
 import { insertOutbox, type OutboxEntry } from '../../lib/store/outbox.ts'
-import { deleteResponse, finishResponse, insertResponse, lockResponse, readResponse, startOfResponse, type ResponseRecord } from '../../lib/store/responses.ts'
+import { deleteResponse, finishResponse, insertResponse, lockResponse, readBackground, readResponse, startOfResponse, type ResponseRecord } from '../../lib/store/responses.ts'
 import type { Dependencies } from '../dependencies.ts'
 
 type Body = Readonly<Record<string, unknown>> & { readonly model: string, readonly previous_response_id?: string | null }
+export type Owner = Tenant & Pick<Caller, 'keyId'>
 
-/** Accepts a background response: row and promise to Temporal in the caller's transaction. Throws what the request can be refused for. */
-export async function acceptResponse ({ catalog }: Pick<Dependencies, 'catalog'>, client: PoolClient, caller: Caller, body: Body): Promise<{ record: ResponseRecord, start: OutboxEntry }> {
+/** Throws what a background response can be refused for before anything is read. */
+export function checkBackground ({ catalog }: Pick<Dependencies, 'catalog'>, caller: Caller, body: Body): void {
   if (body.store === false) throw new SiraError('invalid_parameter', { param: 'store', reason: 'a background response has to be stored.' }, { param: 'store' })
   if (!catalog.models.has(body.model)) throw new SiraError('model_not_found', { model: body.model.slice(0, 100) }, { param: 'model' })
   if (!mayUseModel(caller.models, body.model)) throw new SiraError('model_not_allowed', { model: body.model }, { param: 'model' })
+}
+
+/** Accepts a background response: row and promise to Temporal in the caller's transaction. `checkBackground` comes before. */
+export async function acceptResponse (client: PoolClient, caller: Owner, body: Body): Promise<{ record: ResponseRecord, start: OutboxEntry }> {
   const previousResponseId = body.previous_response_id ?? null
   const earlier = await readEarlierItems(client, caller, body)
   const id = newId('response')
@@ -36,6 +42,13 @@ export async function getResponse ({ pool }: Pick<Dependencies, 'pool'>, tenant:
   const record = await readResponse(pool, tenant, id)
   if (record === null) throw new SiraError('not_found', { resource: 'response', id: id.slice(0, 100) })
   return record
+}
+
+/** Whether a response was created with background=true. Throws SiraError not_found. */
+export async function isBackground ({ pool }: Pick<Dependencies, 'pool'>, tenant: Tenant, id: string): Promise<boolean> {
+  const background = await readBackground(pool, tenant, id)
+  if (background === null) throw new SiraError('not_found', { resource: 'response', id: id.slice(0, 100) })
+  return background
 }
 
 /** The response object as it is now, JSON text. */
@@ -65,17 +78,32 @@ export async function removeResponse ({ pool }: Pick<Dependencies, 'pool'>, tena
 }
 
 /** Stores a response that was answered at once. false = Postgres cannot be reached; the answer then says store: false. */
-export async function keepResponse ({ pool }: Pick<Dependencies, 'pool'>, log: FastifyBaseLogger, caller: Caller, body: Body, earlier: Earlier, response: { readonly id: string, readonly status: string }): Promise<boolean> {
-  const { organizationId, projectId, keyId } = caller
+export async function keepResponse ({ pool }: Pick<Dependencies, 'pool'>, log: FastifyBaseLogger, caller: Owner, body: Body, earlier: Earlier, response: { readonly id: string, readonly status: string }): Promise<boolean> {
   try {
-    await insertResponse(pool, {
-      id: response.id, organizationId, projectId, keyId, model: body.model, status: response.status, background: false, previousResponseId: body.previous_response_id ?? null,
-      request: JSON.stringify(body), input: JSON.stringify(ownItems(body, earlier)), body: JSON.stringify(response)
-    })
+    await insertAnswered(pool, caller, body, body, earlier, response)
     return true
   } catch (error) {
     // the answer is paid for and must not be lost for want of a place to keep it
     log.warn({ err: error }, 'response not stored')
     return false
   }
+}
+
+/** `request`: what of the body is kept beside its input; only a background response is made from it again. */
+export async function insertAnswered (database: Queryable, { organizationId, projectId, keyId }: Owner, body: Body, request: object, earlier: Earlier, response: { readonly id: string, readonly status: string }): Promise<void> {
+  await insertResponse(database, {
+    id: response.id, organizationId, projectId, keyId, model: body.model, status: response.status, background: false, previousResponseId: body.previous_response_id ?? null,
+    request: JSON.stringify(request), input: JSON.stringify(ownItems(body, earlier)), body: JSON.stringify(response)
+  })
+}
+
+export interface ItemsPage { readonly after?: string | undefined, readonly limit: number, readonly order?: 'asc' | 'desc' | undefined }
+
+/** What a response was asked, as OpenAI's list. */
+export function listItems (record: ResponseRecord, { after, limit, order }: ItemsPage): object {
+  const items = JSON.parse(record.input) as Item[]
+  if (order !== 'asc') items.reverse()
+  const from = after === undefined ? 0 : items.findIndex(item => item.id === after) + 1
+  const data = items.slice(from, from + limit)
+  return { object: 'list', data, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null, has_more: from + data.length < items.length }
 }

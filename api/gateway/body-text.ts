@@ -1,53 +1,75 @@
 import { isUtf8 } from 'node:buffer'
-import type { FastifyInstance } from 'fastify'
-import type { LargeBody } from '../../lib/contracts/gateway.ts'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { LargeText } from '../../lib/contracts/gateway.ts'
 import { SiraError } from '../../lib/errors.ts'
 import { inspectLarge, largeBody } from '../../lib/gateway/large-body/index.ts'
+import { parseObject } from '../../lib/gateway/large-body/json-bytes.ts'
+import type { HeldBody } from '../../lib/gateway/large-body/room.ts'
 import type { Endpoint } from '../../lib/providers/types.ts'
+import { receiveBody } from './receive-body.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** The JSON body as it came; only in the scope of the gateway's routes. */
     bodyText: string
     /** In place of the text, for a body that was read off the event loop. */
-    largeBody: LargeBody | null
+    largeBody: HeldBody | null
   }
 }
 
 /**
- * JSON bodies of this scope are kept as text too, so that what need not change goes on as it came. Large ones, where
- * `endpointOf` knows the surface of the route, are read in a thread; the route sees them without their bulk.
+ * JSON bodies of this scope are kept as text too, so that what need not change goes on as it came. Large ones are read in a thread,
+ * where `endpointOf` knows the surface of the route; the route sees them without their bulk. Other routes of the scope take none.
  */
-export function keepBodyText (app: FastifyInstance, endpointOf: (url: string) => Endpoint | null = () => null): void {
+export function keepBodyText (app: FastifyInstance, endpointOf: (url: string) => Endpoint | null): void {
   app.decorateRequest('bodyText', '')
   app.decorateRequest('largeBody', null)
   app.removeContentTypeParser(['application/json', 'text/plain']) // a text would be validated as if it were a body
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
-    const endpoint = bytes.length > largeBody ? endpointOf(request.routeOptions.url ?? '') : null
-    if (endpoint !== null) {
-      inspectLarge(bytes as Buffer, endpoint).then(({ small, inputTokens }) => {
-        request.largeBody = { bytes: bytes as Buffer, inputTokens }
-        done(null, small)
-      }, done)
-      return
+  app.addContentTypeParser('application/json', (request, payload, done) => {
+    const endpoint = endpointOf(request.routeOptions.url ?? '')
+    const limit = endpoint === null ? largeBody : request.routeOptions.bodyLimit ?? largeBody
+    const length = request.headers['content-length']
+    receiveBody(payload, limit, length === undefined ? null : Number(length), (error, arrived) => {
+      if (arrived === undefined) {
+        done(error)
+      } else if (arrived.room !== null) {
+        const { bytes, room } = arrived
+        const text = { bytes }
+        inspect(request, text, endpoint!).then(({ small, ...known }) => {
+          request.largeBody = { ...known, text, room }
+          done(null, small)
+        }, (failure: Error) => {
+          room.release()
+          done(failure)
+        })
+      } else {
+        try {
+          if (!isUtf8(arrived.bytes)) throw new SiraError('invalid_json', { reason: 'it is not UTF-8.' })
+          request.bodyText = arrived.bytes.toString('utf8')
+          done(null, parseObject(request.bodyText))
+        } catch (failure) {
+          done(failure as Error)
+        }
+      }
+    })
+  })
+  app.addHook('preValidation', ({ largeBody: large }, { raw }, done) => {
+    if (large !== null) {
+      if (raw.closed) large.room.release()
+      else raw.once('close', large.room.release)
     }
-    try {
-      if (!isUtf8(bytes as Buffer)) throw new SiraError('invalid_json', { reason: 'it is not UTF-8.' })
-      request.bodyText = bytes.toString('utf8')
-      done(null, parseObject(request.bodyText))
-    } catch (error) {
-      done(error as Error)
-    }
+    done()
   })
 }
 
-function parseObject (text: string): unknown {
-  let value: unknown
+/** A client that leaves while its body waits for a thread takes it along. */
+async function inspect ({ raw: { socket } }: FastifyRequest, text: LargeText, endpoint: Endpoint): ReturnType<typeof inspectLarge> {
+  const gone = new AbortController()
+  const leave = (): void => { gone.abort() }
+  socket.once('close', leave)
   try {
-    value = JSON.parse(text)
-  } catch (error) {
-    throw new SiraError('invalid_json', { reason: (error as Error).message.slice(0, 200) })
+    return await inspectLarge(text, endpoint, gone.signal)
+  } finally {
+    socket.off('close', leave)
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new SiraError('invalid_json', { reason: 'an object is needed.' })
-  return value
 }

@@ -2,7 +2,6 @@ import type { FastifyRequest } from 'fastify'
 import type { CacheWish, GatewayRequest, LargeBody } from '../../lib/contracts/gateway.ts'
 import { SiraError } from '../../lib/errors.ts'
 import { applyPreset } from '../../lib/gateway/apply-preset.ts'
-import { bulky } from '../../lib/gateway/large-body/stand-ins.ts'
 import type { Endpoint } from '../../lib/providers/types.ts'
 import type { ControlState } from '../../lib/contracts/allowance.ts'
 
@@ -43,7 +42,8 @@ export function withPreset (request: Pick<Received, 'caller' | 'body' | 'bodyTex
   if (parameters === undefined) throw new SiraError('invalid_parameter', { param: 'preset', reason: 'no preset of this name is saved in the project.' }, { param: 'preset' })
   const merged = applyPreset(parameters, own)
   if (request.largeBody != null) {
-    if (bulky.some(field => parameters[field] !== undefined)) throw new SiraError('invalid_parameter', { param: 'preset', reason: 'a preset with messages or tools cannot be added to a body of this size.' }, { param: 'preset' })
+    // all else that the body names wins over the preset; messages of both would have to be joined
+    if (parameters.messages !== undefined && request.largeBody.bulk.includes('messages')) throw new SiraError('invalid_parameter', { param: 'preset', reason: 'a preset with messages cannot be added to messages of this size.' }, { param: 'preset' })
     return { body: merged, text: '' }
   }
   return { body: merged, text: JSON.stringify(merged) }

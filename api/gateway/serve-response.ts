@@ -2,29 +2,25 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { responseErrorEvent } from '../../lib/dialects/responses/index.ts'
 import { SiraError } from '../../lib/errors.ts'
 import { adoptEvent, adoptResponse, type Identity, type ResponseObject } from '../../lib/gateway/responses/adopt-response.ts'
-import { readEarlierItems } from '../../lib/gateway/responses/earlier-items.ts'
-import { expandRequest } from '../../lib/gateway/responses/expand-request.ts'
 import { serve } from '../../lib/gateway/serve.ts'
 import { newId } from '../../lib/ids.ts'
 import type { StreamEvent } from '../../lib/providers/types.ts'
-import { keepResponse } from '../core/responses.ts'
 import type { Dependencies } from '../dependencies.ts'
+import { continueResponse } from './continue-response.ts'
 import { readRequest } from './read-request.ts'
 import { abortOnLeave, createSseReply } from './sse-reply.ts'
 
 /** Serves a response that is answered at once, whole or streamed, and stores it unless the request says not to. */
 export async function serveResponse (dependencies: Dependencies, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const { gateway, pool } = dependencies
+  const { gateway } = dependencies
   const wanted = readRequest(request, '/v1/responses', gateway.state(), abortOnLeave(reply))
   const body = wanted.body as { readonly model: string, readonly previous_response_id?: string | null, readonly store?: boolean | null }
-  const earlier = await readEarlierItems(pool, request.caller, wanted.body)
   const identity: Identity = { id: newId('response'), previousResponseId: body.previous_response_id ?? null, store: body.store !== false, background: false }
-  const expanded = expandRequest(wanted.body, earlier)
-  const gatewayRequest = { ...wanted, body: expanded, text: JSON.stringify(expanded) }
+  const { request: gatewayRequest, keep } = await continueResponse(dependencies, wanted, request.log)
 
   /** The object as it can be answered: what could not be stored does not say that it was. */
   const kept = async (response: ResponseObject): Promise<ResponseObject> => {
-    if (!identity.store || await keepResponse(dependencies, request.log, request.caller, body, earlier, response)) return response
+    if (!identity.store || await keep(response)) return response
     return { ...response, store: false }
   }
 

@@ -84,6 +84,8 @@ function toSiraError (thrown: FastifyError | SiraError, request: FastifyRequest)
   }
   if (thrown.name === 'SyntaxError' && thrown.statusCode === 400) return new SiraError('invalid_json', { reason: thrown.message })
   if (typeof thrown.statusCode === 'number' && thrown.statusCode >= 400 && thrown.statusCode < 500) return new SiraError('invalid_request', { reason: thrown.message })
+  // Postgres' character_not_in_repertoire: an id or a name that no stored one can have
+  if ((thrown as { code?: unknown }).code === '22021') return new SiraError('invalid_request', { reason: 'A text has a zero byte in it.' })
   if (thrown instanceof ObjectStoreUnavailable) return new SiraError('unavailable', { dependency: 'The object store' }, { retryAfter: 2, cause: thrown })
   if (isOutage(thrown)) return new SiraError('unavailable', { dependency: 'The database' }, { retryAfter: 2, cause: thrown })
   if (thrown.name === 'ServiceError') return new SiraError('unavailable', { dependency: 'The workflow engine' }, { retryAfter: 2, cause: thrown })

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Pool, PoolClient } from 'pg'
+import type { Caller } from '../../lib/contracts/jobs.ts'
 import { SiraError } from '../../lib/errors.ts'
 import { inTransaction } from '../../lib/store/database.ts'
 import { readReplay, saveReplay, shareClaim, tryClaim } from '../../lib/store/idempotency.ts'
@@ -20,8 +21,35 @@ export interface Created { readonly status: number, readonly headers: Readonly<R
  * 10 minutes count as the same request. Two first requests (count 0) never do.
  */
 export async function createOnce (pool: Pool, request: FastifyRequest, reply: FastifyReply, create: (client: PoolClient) => Promise<Created>): Promise<Created & { replayed: boolean }> {
+  const answer = await runOnce(pool, { ...onceOf(request), content: JSON.stringify(request.body ?? null) }, create)
+  answerOnce(reply, answer)
+  return answer
+}
+
+/** What makes a request the same as another, as data. */
+export interface OnceRequest {
+  readonly method: string
+  readonly url: string
+  readonly caller: Pick<Caller, 'projectId' | 'keyId'>
+  readonly key: string | undefined
+  readonly retryCount: string | undefined
+  readonly content: string | Uint8Array
+}
+
+export function onceOf ({ method, url, caller: { projectId, keyId }, headers }: FastifyRequest): Omit<OnceRequest, 'content'> {
+  const text = (name: string): string | undefined => headers[name] === undefined ? undefined : String(headers[name])
+  return { method, url, caller: { projectId, keyId }, key: text('idempotency-key'), retryCount: text('x-stainless-retry-count') }
+}
+
+export function answerOnce (reply: FastifyReply, answer: Omit<Created, 'body'> & { readonly replayed: boolean }): void {
+  reply.code(answer.status).headers(answer.headers)
+  if (answer.replayed) reply.header('idempotent-replayed', 'true')
+}
+
+/** As createOnce, without a reply: for a thread. */
+export async function runOnce (pool: Pool, request: OnceRequest, create: (client: PoolClient) => Promise<Created>): Promise<Created & { replayed: boolean }> {
   const identity = identify(request)
-  const answer = await inTransaction(pool, async client => {
+  return await inTransaction(pool, async client => {
     if (identity === null) return { ...await create(client), replayed: false }
     const { projectId } = request.caller
     if (!identity.replays) await shareClaim(client, projectId, identity.key)
@@ -35,20 +63,14 @@ export async function createOnce (pool: Pool, request: FastifyRequest, reply: Fa
     await saveReplay(client, { projectId, key: identity.key, requestHash: identity.requestHash, minutes: identity.minutes, ...created })
     return { ...created, replayed: false }
   })
-  reply.code(answer.status).headers(answer.headers)
-  if (answer.replayed) reply.header('idempotent-replayed', 'true')
-  return answer
 }
 
-function identify (request: FastifyRequest): { key: string, requestHash: string, replays: boolean, minutes: number } | null {
-  const requestHash = createHash('sha256').update(`${request.method} ${request.url}\n`).update(JSON.stringify(request.body ?? null)).digest('hex')
-  const given = request.headers['idempotency-key']
-  if (given !== undefined) {
-    const key = String(given)
+function identify ({ method, url, caller, key, retryCount, content }: OnceRequest): { key: string, requestHash: string, replays: boolean, minutes: number } | null {
+  const requestHash = createHash('sha256').update(`${method} ${url}\n`).update(content).digest('hex')
+  if (key !== undefined) {
     if (key.length < 1 || key.length > 255) throw new SiraError('invalid_parameter', { param: 'Idempotency-Key', reason: '1 to 255 characters are needed.' }, { param: 'Idempotency-Key' })
     return { key: `key:${key}`, requestHash, replays: true, minutes: KEY_HOURS * 60 }
   }
-  const retryCount = request.headers['x-stainless-retry-count']
   if (retryCount === undefined) return null
-  return { key: `sdk:${request.caller.keyId}:${requestHash}`, requestHash, replays: Number(retryCount) > 0, minutes: SDK_RETRY_MINUTES }
+  return { key: `sdk:${caller.keyId}:${requestHash}`, requestHash, replays: Number(retryCount) > 0, minutes: SDK_RETRY_MINUTES }
 }

@@ -28,6 +28,11 @@ export function parseClientMessage (text: string): ClientMessage {
     throw new SiraError('invalid_json', { reason: (error as Error).message.slice(0, 200) })
   }
   if (!isObject(value)) throw new SiraError('invalid_json', { reason: 'an object is needed.' })
+  return readClientMessage(value)
+}
+
+/** As parseClientMessage, of a message that was parsed. */
+export function readClientMessage (value: Readonly<Record<string, unknown>>): ClientMessage {
   const { type, id, body, headers = {} } = value
   if (typeof id !== 'string' || id === '' || id.length > 128) throw wrong('id', 'text of 1 to 128 characters is needed.')
   if (type === 'cancel') return { type, id }

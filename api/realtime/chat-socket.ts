@@ -7,6 +7,9 @@ import { ChatBody } from '../../lib/dialects/chat-schema.ts'
 import { checkMessages } from '../../lib/dialects/check-messages.ts'
 import { isDeeperThan, maxBodyDepth } from '../../lib/domain/batch-line.ts'
 import { SiraError } from '../../lib/errors.ts'
+import { largeBody } from '../../lib/gateway/large-body/index.ts'
+import { claimRoom, type HeldBody } from '../../lib/gateway/large-body/room.ts'
+import { untold } from '../../lib/gateway/large-body/told.ts'
 import { serve } from '../../lib/gateway/serve.ts'
 import { newId } from '../../lib/ids.ts'
 import { readRequest } from '../gateway/read-request.ts'
@@ -15,6 +18,7 @@ import { errorBody } from '../plugins/errors.ts'
 import { compileValidator } from '../plugins/validation.ts'
 import { parseClientMessage, type ClientMessage, type ServerMessage } from './chat-messages.ts'
 import { createKeyWatch } from './key-watch.ts'
+import { readLargeMessage } from './large-message.ts'
 import { toSiraError } from './to-sira-error.ts'
 
 export const chatSocketPath = '/api/v1/chat/stream'
@@ -27,6 +31,11 @@ const heartbeat = 30_000
 const highWater = 256 * 1024
 /** Bytes waiting to be sent above which no further message is taken. Every request may have one write over the mark above. */
 const mostWaiting = 64 * 1024 * 1024
+/**
+ * Bytes of one message. A frame is unmasked and joined on the event loop, which takes 10 ms for these and 100 ms for 25 MB: what is
+ * larger goes over HTTP. A larger message closes the socket with 1009, as RFC 6455 has it.
+ */
+const mostMessage = 4 * 1024 * 1024
 /** Policy violation (RFC 6455): the key has ended. Going away: this process has. */
 const keyEnded = 1008
 const goingAway = 1001
@@ -48,7 +57,7 @@ interface Client {
 export function attachChatSocket (app: FastifyInstance): { close: () => Promise<void> } {
   const { dependencies, authenticate } = app
   const { log, pool, config } = dependencies
-  const server = new WebSocketServer({ noServer: true, maxPayload: config.api.bodyLimit, perMessageDeflate: false, handleProtocols: offered => offered.has('sira.chat') ? 'sira.chat' : false })
+  const server = new WebSocketServer({ noServer: true, maxPayload: Math.min(config.api.bodyLimit, mostMessage), perMessageDeflate: false, handleProtocols: offered => offered.has('sira.chat') ? 'sira.chat' : false })
   const keys = createKeyWatch(pool, log)
   const validate = compileValidator({ schema: ChatBody as FastifySchema, httpPart: 'body', method: 'POST', url: chatSocketPath })
   const alive = new WeakSet<WebSocket>()
@@ -86,6 +95,10 @@ export function attachChatSocket (app: FastifyInstance): { close: () => Promise<
 
   function open (socket: WebSocket, connection: Duplex, caller: Caller): void {
     const running = new Map<string, AbortController>()
+    const client: Client = { socket, connection, caller, running }
+    const closed = new AbortController()
+    /** While a large message is read: what comes behind it waits, so that a cancel comes after its request. */
+    let reading: Promise<void> | null = null
     const stopAll = (): void => { for (const controller of running.values()) controller.abort() }
     alive.add(socket)
     const unwatch = keys.watch(caller.keyId, () => {
@@ -96,8 +109,51 @@ export function attachChatSocket (app: FastifyInstance): { close: () => Promise<
     socket.on('error', () => { socket.terminate() })
     socket.on('close', () => {
       unwatch()
+      closed.abort()
       stopAll()
     })
+
+    /** Never throws or rejects. A promise = a large message is being read. */
+    const take = (data: Buffer, isBinary: boolean): Promise<void> | undefined => {
+      if (closed.signal.aborted) return
+      let id: string | undefined
+      try {
+        if (isBinary) throw new SiraError('invalid_json', { reason: 'a text message is needed.' })
+        if (data.length > largeBody) return takeLarge(data)
+        const message = parseClientMessage(String(data))
+        id = message.id
+        if (message.type === 'cancel') {
+          running.get(id)?.abort()
+        } else {
+          check(message.body)
+          run(client, message)
+        }
+      } catch (error) {
+        send(socket, refusalOf(error, id))
+      }
+    }
+    const takeLarge = async (data: Buffer): Promise<void> => {
+      const room = claimRoom()
+      let id: string | undefined
+      let passedOn = false
+      try {
+        room.take(data.length)
+        const read = await readLargeMessage(data, closed.signal)
+        if (closed.signal.aborted) return
+        id = read.message.id
+        if (!('large' in read)) {
+          running.get(id)?.abort()
+          return
+        }
+        const { small, bytes, ...known } = untold(read.large)
+        run(client, { ...read.message, body: small }, { ...known, text: { bytes }, room })
+        passedOn = true
+      } catch (error) {
+        send(socket, refusalOf(error, id))
+      } finally {
+        if (!passedOn) room.release()
+      }
+    }
     socket.on('message', (data, isBinary) => {
       // after a close of ours a client may go on sending until it answers
       if (socket.readyState !== socket.OPEN) return
@@ -106,24 +162,20 @@ export function attachChatSocket (app: FastifyInstance): { close: () => Promise<
         socket.terminate()
         return
       }
-      let id: string | undefined
-      try {
-        if (isBinary) throw new SiraError('invalid_json', { reason: 'a text message is needed.' })
-        const message = parseClientMessage(String(data))
-        id = message.id
-        if (message.type === 'cancel') running.get(id)?.abort()
-        else run({ socket, connection, caller, running }, message)
-      } catch (error) {
-        send(socket, refusalOf(error, id))
-      }
+      const taking = reading === null ? take(data as Buffer, isBinary) : reading.then(() => take(data as Buffer, isBinary))
+      if (taking === undefined) return
+      socket.pause()
+      const current = taking.then(() => {
+        if (reading !== current) return
+        reading = null
+        socket.resume()
+      })
+      reading = current
     })
   }
 
-  function run (client: Client, message: ClientMessage & { type: 'request' }): void {
-    const { socket, running } = client
-    const { id, body } = message
-    if (running.has(id)) throw new SiraError('invalid_parameter', { param: 'id', reason: 'a request with this id is under way.' }, { param: 'id' })
-    if (running.size >= mostRequests) throw new SiraError('concurrency_limit_exceeded', { kind: 'socket', limit: mostRequests })
+  /** Throws SiraError. */
+  function check (body: (ClientMessage & { type: 'request' })['body']): void {
     if (isDeeperThan(body, maxBodyDepth + 4)) throw new SiraError('invalid_json', { reason: 'it is nested too deep.' })
     if (!validate(body)) {
       const fault = (validate as { errors?: Array<{ instancePath?: string, message?: string }> }).errors?.[0]
@@ -131,19 +183,30 @@ export function attachChatSocket (app: FastifyInstance): { close: () => Promise<
       throw new SiraError('invalid_parameter', { param, reason: `it ${fault?.message ?? 'is not valid'}.` }, { param })
     }
     checkMessages(body.messages as readonly unknown[])
+  }
+
+  /** `large`: of a body that is only stood in for in the message. */
+  function run (client: Client, message: ClientMessage & { type: 'request' }, large: HeldBody | null = null): void {
+    const { socket, running } = client
+    const { id } = message
+    if (running.has(id)) throw new SiraError('invalid_parameter', { param: 'id', reason: 'a request with this id is under way.' }, { param: 'id' })
+    if (running.size >= mostRequests) throw new SiraError('concurrency_limit_exceeded', { kind: 'socket', limit: mostRequests })
     const controller = new AbortController()
     running.set(id, controller)
-    answer(client, message, controller.signal)
+    answer(client, message, large, controller.signal)
       .catch((error: unknown) => {
         if (controller.signal.aborted) send(socket, { type: 'cancelled', id })
         else send(socket, refusalOf(error, id))
       })
-      .finally(() => { running.delete(id) })
+      .finally(() => {
+        running.delete(id)
+        large?.room.release()
+      })
   }
 
-  async function answer ({ socket, connection, caller }: Client, { id, body, headers }: ClientMessage & { type: 'request' }, signal: AbortSignal): Promise<void> {
+  async function answer ({ socket, connection, caller }: Client, { id, body, headers }: ClientMessage & { type: 'request' }, large: HeldBody | null, signal: AbortSignal): Promise<void> {
     const requestId = newId('request')
-    const request = readRequest({ id: requestId, caller, body, bodyText: JSON.stringify(body), headers }, '/v1/chat/completions', dependencies.gateway.state(), signal)
+    const request = readRequest({ id: requestId, caller, body, bodyText: large === null ? JSON.stringify(body) : '', largeBody: large, headers }, '/v1/chat/completions', dependencies.gateway.state(), signal)
     const { headers: last } = await serve(dependencies.gateway, request, {
       begin: begun => { send(socket, { type: 'begin', id, request_id: requestId, headers: begun }) },
       write: (events, resume) => {

@@ -25,8 +25,21 @@ export interface GatewayRequest {
   readonly unsupported: 'refuse' | 'drop' | null
 }
 
-/** The bytes as they came, and what was found out about them. */
-export interface LargeBody { readonly bytes: Uint8Array, readonly inputTokens: number }
+/**
+ * The JSON text of a large body. A thread that works on it takes the memory over and gives it back, so it is never copied: to copy 25 MB
+ * takes 100 ms and more. (Memory that threads share needs no handing over, but V8 does not count it: garbage of it grows without bound.)
+ */
+export interface LargeText { bytes: Uint8Array<ArrayBuffer> }
+
+/** A body that stays off the event loop, and what was found out about it. */
+export interface LargeBody {
+  readonly text: LargeText
+  readonly inputTokens: number
+  /** The fields that are only in the bytes. */
+  readonly bulk: readonly string[]
+  /** Whether a responses' input names stored items by id. */
+  readonly refers: boolean
+}
 
 /** What the request says of the cache (header x-sira-cache); absent = as the key says. */
 export interface CacheWish {

@@ -37,16 +37,16 @@ export function fitTo (target: Target, provider: Provider | undefined, request: 
 }
 
 /** As fitTo, for a body that stays off the event loop. */
-export async function fitLarge (target: Target, provider: Provider | undefined, request: GatewayRequest, { bytes }: LargeBody): Promise<Fit> {
+export async function fitLarge (target: Target, provider: Provider | undefined, request: GatewayRequest, large: LargeBody): Promise<Fit> {
   const { endpoint, body } = request
   const { upstream } = target.deployment
   const native = provider?.endpoints.has(endpoint) === true
   // of stand-ins: only to turn the answer back
   const translation = !native && provider?.endpoints.has('/v1/chat/completions') === true ? translate(endpoint, body) : null
   if (!native && translation === null) throw new SiraError('unsupported_endpoint', { model: target.model.id, endpoint }, { param: 'model' })
-  const { wire, dropped } = await renderLarge({
-    bytes, small: body, endpoint, native, kind: target.provider.kind, upstream, unsupported: request.unsupported ?? target.model.policy.unsupported
-  })
+  const { wire, dropped } = await renderLarge(large, {
+    small: body, endpoint, native, kind: target.provider.kind, upstream, unsupported: request.unsupported ?? target.model.policy.unsupported
+  }, request.signal)
   const parsed = { ...(translation === null ? body : translation.chat), model: upstream }
   return { endpoint: native ? endpoint : '/v1/chat/completions', body: '', parsed, wire: Buffer.from(wire.buffer, wire.byteOffset, wire.byteLength), dropped, translation }
 }

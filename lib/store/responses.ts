@@ -52,6 +52,13 @@ export async function readResponse (database: Queryable, tenant: Tenant, id: str
   return rows[0] ?? null
 }
 
+/** Whether it is a background response, without its texts; null = there is none. */
+export async function readBackground (database: Queryable, tenant: Tenant, id: string): Promise<boolean | null> {
+  const { rows } = await database.query<{ background: boolean }>(
+    'SELECT background FROM response WHERE id = $1 AND organization_id = $2 AND project_id = $3 AND expires_at > now()', [id, tenant.organizationId, tenant.projectId])
+  return rows[0]?.background ?? null
+}
+
 /** As readResponse, locked until the transaction ends. */
 export async function lockResponse (client: Queryable, tenant: Tenant, id: string): Promise<ResponseRecord | null> {
   const { rows } = await client.query<ResponseRecord>(
@@ -65,28 +72,50 @@ export async function readResponseById (database: Queryable, id: string): Promis
   return rows[0] ?? null
 }
 
-/** The response named and those before it, oldest first; null when one of them is not there (any more). */
-export async function readChain (database: Queryable, tenant: Tenant, id: string): Promise<ResponseRecord[] | null> {
-  const { rows } = await database.query<ResponseRecord & { depth: number }>(
+/** What was said in a stored response, JSON texts. */
+export type StoredTexts = Pick<ResponseRecord, 'input' | 'body'>
+
+/** The texts of rows, unless all together have more than `most` bytes: then `input` and `body` are null, and `total` says how many. */
+const withinTotal = 'CASE WHEN total <= $5 THEN input END AS input, CASE WHEN total <= $5 THEN body END AS body, total'
+const total = 'sum(octet_length(input) + coalesce(octet_length(body), 0)) OVER () AS total'
+
+/**
+ * The response named and those before it, oldest first; null when one of them is not there (any more), 'large' when their texts have
+ * more than `most` bytes together.
+ */
+export async function readChain (database: Queryable, tenant: Tenant, id: string, most = Infinity): Promise<Array<StoredTexts & Pick<ResponseRecord, 'status'>> | null | 'large'> {
+  const { rows } = await database.query<StoredTexts & Pick<ResponseRecord, 'status' | 'previousResponseId'> & { total: string, depth: number }>(
     `WITH RECURSIVE chain AS (
        SELECT response.*, 1 AS depth FROM response WHERE id = $1 AND organization_id = $2 AND project_id = $3 AND expires_at > now()
        UNION ALL
        SELECT earlier.*, depth + 1 FROM chain JOIN response earlier ON earlier.id = chain.previous_response_id
        WHERE earlier.organization_id = $2 AND earlier.project_id = $3 AND earlier.expires_at > now() AND depth < $4
-     ) SELECT ${columns}, depth FROM chain ORDER BY depth DESC`,
-    [id, tenant.organizationId, tenant.projectId, LONGEST_CHAIN])
-  return rows.length === 0 || rows[0]!.previousResponseId !== null ? null : rows
+     ), measured AS (SELECT *, ${total} FROM chain)
+     SELECT status, previous_response_id AS "previousResponseId", ${withinTotal}, depth FROM measured ORDER BY depth DESC`,
+    [id, tenant.organizationId, tenant.projectId, LONGEST_CHAIN, Math.min(most, Number.MAX_SAFE_INTEGER)])
+  if (rows.length === 0 || rows[0]!.previousResponseId !== null) return null
+  return Number(rows[0]!.total) > most ? 'large' : rows
 }
 
-/** The responses of a project, among its newest, in whose texts one of the ids stands. */
-export async function readMentioning (database: Queryable, tenant: Tenant, ids: readonly string[]): Promise<Array<Pick<ResponseRecord, 'input' | 'body'>>> {
-  const { rows } = await database.query<Pick<ResponseRecord, 'input' | 'body'>>(
-    `SELECT input, body FROM (
+/** The responses of a project, among its newest, in whose texts one of the ids stands; 'large' as of readChain. */
+export async function readMentioning (database: Queryable, tenant: Tenant, ids: readonly string[], most = Infinity): Promise<StoredTexts[] | 'large'> {
+  const { rows } = await database.query<StoredTexts & { total: string }>(
+    `WITH newest AS (
        SELECT input, body, created_at FROM response WHERE organization_id = $1 AND project_id = $2 AND expires_at > now() ORDER BY created_at DESC LIMIT $4
-     ) AS newest
-     WHERE EXISTS (SELECT FROM unnest($3::text[]) AS item (id) WHERE strpos(newest.input, item.id) > 0 OR strpos(newest.body, item.id) > 0) ORDER BY created_at`,
-    [tenant.organizationId, tenant.projectId, ids, SEARCHED])
-  return rows
+     ), measured AS (
+       SELECT *, ${total} FROM newest
+       WHERE EXISTS (SELECT FROM unnest($3::text[]) AS item (id) WHERE strpos(newest.input, item.id) > 0 OR strpos(newest.body, item.id) > 0)
+     ) SELECT ${withinTotal} FROM measured ORDER BY created_at`,
+    [tenant.organizationId, tenant.projectId, ids, SEARCHED, Math.min(most, Number.MAX_SAFE_INTEGER)])
+  return rows.length > 0 && Number(rows[0]!.total) > most ? 'large' : rows
+}
+
+/** Bytes of all texts of a stored response; 0 = there is none. */
+export async function sizeOfResponse (database: Queryable, tenant: Tenant, id: string): Promise<number> {
+  const { rows } = await database.query<{ size: number }>(
+    `SELECT octet_length(request) + octet_length(input) + coalesce(octet_length(body), 0) AS size
+     FROM response WHERE id = $1 AND organization_id = $2 AND project_id = $3`, [id, tenant.organizationId, tenant.projectId])
+  return rows[0]?.size ?? 0
 }
 
 /** Some responses of any tenant that should be under way: without an end, older than `age` ms and not waiting in the outbox. */

@@ -41,3 +41,55 @@ test.serial('what is wrong with a large body is told as of a small one', async t
   t.like(await refusal({ ...chat('sim-instant', 0), tools }), { status: 400, code: 'invalid_parameter', param: 'tools' })
   t.is(api.simulator.calls({}).filter(entry => entry.outcome === 'refused').length, 0)
 })
+
+test.serial('a stored response of 3 MB is kept whole, read, listed, and continued by a small one that is as large with it', async t => {
+  const text = 'All work and no play makes a dull day. '.repeat(80_000)
+  const first = await call(api, 'POST', '/v1/responses', { body: { model: 'sim-instant', input: [{ role: 'user', content: text }, { role: 'user', content: 'And now?' }], metadata: { a: 'b' } } })
+  t.is(first.status, 200, first.text.slice(0, 300))
+  t.like(first.body, { status: 'completed', store: true, metadata: { a: 'b' } })
+  t.true(first.body.usage.input_tokens > text.length / 4)
+  const { id } = first.body as { id: string }
+
+  const read = await call(api, 'GET', `/v1/responses/${id}`)
+  t.deepEqual(read.body, first.body)
+  const listed = await call(api, 'GET', `/v1/responses/${id}/input_items?order=asc`)
+  t.deepEqual(listed.body.data.map((item: { content: Array<{ text: string }> }) => item.content[0]!.text), [text, 'And now?'])
+  const after = await call(api, 'GET', `/v1/responses/${id}/input_items?order=asc&limit=1&after=${listed.body.data[0].id}`)
+  t.like(after.body, { first_id: listed.body.data[1].id, has_more: false })
+
+  for (const model of ['sim-instant', 'sim-claude']) {
+    for (const stream of [false, true]) {
+      const next = await call(api, 'POST', '/v1/responses', { body: { model, input: 'Go on', previous_response_id: id, stream } })
+      t.is(next.status, 200, next.text.slice(0, 300))
+      const response = stream ? JSON.parse(/event: response.completed\ndata: (.*)/.exec(next.text)![1]!).response : next.body
+      t.true(response.usage.input_tokens > text.length / 4, 'the provider got what went before')
+      t.is(response.previous_response_id, id)
+      const items = await call(api, 'GET', `/v1/responses/${response.id as string}/input_items`)
+      t.is(items.body.data.length, 1, 'of its own it has one')
+      await call(api, 'DELETE', `/v1/responses/${response.id as string}`)
+    }
+  }
+  const named = await call(api, 'POST', '/v1/responses', { body: { model: 'sim-instant', input: [{ type: 'item_reference', id: listed.body.data[0].id }, { role: 'user', content: 'Again' }] } })
+  t.true(named.body.usage.input_tokens > text.length / 4, 'an item named by its id is sent')
+  t.is((await call(api, 'DELETE', `/v1/responses/${id}`)).status, 200)
+  t.like((await call(api, 'POST', '/v1/responses', { body: { model: 'sim-instant', input: [{ role: 'user', content: text }], previous_response_id: id } })), { status: 404, body: { error: { code: 'not_found', param: 'previous_response_id' } } })
+})
+
+test.serial('large messages, completions, embeddings and moderations reach their provider whole', async t => {
+  const text = 'All work and no play makes a dull day. '.repeat(40_000)
+  const least = text.length / 4 // tokens
+  const message = await call(api, 'POST', '/v1/messages', { body: { model: 'sim-claude', max_tokens: 50, messages: [{ role: 'user', content: text }] } })
+  t.true(message.body.usage.input_tokens >= least, message.text.slice(0, 300))
+  const translated = await call(api, 'POST', '/v1/messages', { body: { model: 'sim-gemini', max_tokens: 50, messages: [{ role: 'user', content: text }] } })
+  t.true(translated.body.usage.input_tokens >= least, translated.text.slice(0, 300))
+  const completion = await call(api, 'POST', '/v1/completions', { body: { model: 'sim-instant', prompt: text, max_tokens: 50 } })
+  t.true(completion.body.usage.prompt_tokens >= least, completion.text.slice(0, 300))
+  const texts = Array.from({ length: 40 }, (_, place) => `${place} ${text.slice(0, 39_000)}`)
+  const embedding = await call(api, 'POST', '/v1/embeddings', { body: { model: 'sim-embed', input: texts } })
+  t.is(embedding.body.data.length, texts.length)
+  t.true(embedding.body.usage.prompt_tokens > least * 0.9, 'the provider counted all of them')
+  const alone = await call(api, 'POST', '/v1/embeddings', { body: { model: 'sim-embed', input: texts[7] } })
+  t.deepEqual(embedding.body.data[7].embedding, alone.body.data[0].embedding)
+  const verdicts = await call(api, 'POST', '/v1/moderations', { body: { model: 'sim-moderation', input: texts } })
+  t.is(verdicts.body.results.length, texts.length)
+})

@@ -303,3 +303,23 @@ test('each end of a background response is one event of the feed, without what w
   t.is(direct.status, 'completed')
   t.deepEqual(await checkedEvents(t, api.pool, [direct.id]), [])
 })
+
+// serial, so before the others: it starts threads, which takes seconds of work
+test.serial('a background response of 2 MB is accepted once, run with all of its input, and can be cancelled', async t => {
+  const input = 'All work and no play makes a dull day. '.repeat(55_000)
+  const headers = { 'idempotency-key': 'large' }
+  const accepted = await background(input, {}, headers)
+  t.like(accepted, { status: 200, body: { status: 'queued', background: true } })
+  const again = await background(input, {}, headers)
+  t.is(again.body.id, accepted.body.id)
+  t.is(again.headers.get('idempotent-replayed'), 'true')
+  t.is((await background(`${input}!`, {}, headers)).status, 409)
+  const done = await ended(accepted.body.id as string)
+  t.is(done.status, 'completed')
+  t.true(done.usage!.input_tokens >= input.length / 4, `${done.usage!.input_tokens}`)
+
+  const long = await background(`[[sim:delay=20000]] ${input}`)
+  const cancelled = await call(api, 'POST', path(long.body.id as string, '/cancel'))
+  t.like(cancelled, { status: 200, body: { id: long.body.id, status: 'cancelled' } })
+  t.is((await call(api, 'GET', path(long.body.id as string))).body.status, 'cancelled')
+})

@@ -4,7 +4,8 @@ import { MOST_TOOLS, bool, integer, list, metadata, model, number, object, text,
 /** POST /v1/responses: every field of OpenAI's schema, checked for type and range; others pass. The model is required, as only OpenAI has stored prompts that could name one. */
 export const ResponsesBody = Type.Unsafe<Record<string, unknown> & { model: string, stream?: boolean | null, background?: boolean | null, store?: boolean | null, previous_response_id?: string | null }>(Type.Object({
   model: model(),
-  input: textOrList({ type: 'object' }, { maxItems: 100_000 }),
+  // messages; other items have no role
+  input: textOrList({ type: 'object', properties: { role: { enum: ['user', 'assistant', 'system', 'developer'] } } }, { maxItems: 100_000 }),
   instructions: text(),
   previous_response_id: text({ maxLength: 256 }),
   conversation: textOrObject(),

@@ -1,24 +1,62 @@
+import { SiraError } from '../../errors.ts'
+
 type Body = Readonly<Record<string, unknown>>
 
-/** The fields that make a body large. */
-export const bulky = ['messages', 'input', 'prompt', 'system', 'tools', 'functions', 'prediction'] as const
+/** Characters of JSON that the event loop is given of a large body. What it needs to know of a request is far smaller. */
+const smallSize = 256 * 1024
+/** No API has so many; without a limit the names alone would be too many to look at. */
+const mostFields = 1_000
 
-const standIns: Readonly<Record<string, unknown>> = { messages: [{ role: 'user', content: '.' }], input: '.', prompt: '.' }
+/** What a schema requires, where it is taken out. */
+const standIns: Readonly<Record<string, (value: unknown) => unknown>> = {
+  messages: () => [{ role: 'user', content: '.' }],
+  prompt: () => '.',
+  // texts or tokens to be embedded are as many, since as many vectors have to come back; items of responses are objects
+  input: value => Array.isArray(value) && typeof value[0] !== 'object' && value.length <= mostInputs ? value.map(() => '.') : '.'
+}
+/** OpenAI's most inputs of one embeddings request. */
+const mostInputs = 2_048
 
-/** A body without its bulk: what schemas need of it is stood in for. */
-export function withStandIns (body: Body): Body {
-  const small: Record<string, unknown> = { ...body }
-  for (const field of bulky) {
-    if (small[field] === undefined) continue
-    if (field in standIns) small[field] = standIns[field]
-    else delete small[field]
+export interface Split {
+  /** The body without its bulk: what schemas require of it is stood in for. */
+  readonly small: Body
+  /** The names of the fields that make the body large. */
+  readonly bulk: readonly string[]
+}
+
+/** The smallest fields of a body, and the names of the others. */
+export function split (body: Body): Split {
+  const fields = Object.keys(body)
+  if (fields.length > mostFields) throw new SiraError('invalid_json', { reason: `it has more than ${mostFields} fields.` })
+  const sizes = fields.map(field => ({ field, size: field.length + sizeOf(body[field]) })).sort((one, other) => one.size - other.size)
+  let left = smallSize
+  const kept = new Set<string>()
+  for (const { field, size } of sizes) {
+    left -= size
+    if (left < 0) break
+    kept.add(field)
   }
-  return small
+  const small: Record<string, unknown> = {}
+  const bulk: string[] = []
+  for (const field of fields) {
+    if (kept.has(field)) {
+      small[field] = body[field]
+    } else {
+      bulk.push(field)
+      if (Object.hasOwn(standIns, field)) small[field] = standIns[field]!(body[field])
+    }
+  }
+  return { small, bulk }
+}
+
+function sizeOf (value: unknown): number {
+  if (typeof value === 'string') return value.length
+  return typeof value === 'object' && value !== null ? JSON.stringify(value).length : 8
 }
 
 /** The whole again: the small fields as they are by now, the bulk as it came. */
-export function withBulk (small: Body, whole: Body): Body {
+export function unite (small: Body, whole: Body, bulk: readonly string[]): Record<string, unknown> {
   const body: Record<string, unknown> = { ...small }
-  for (const field of bulky) if (whole[field] !== undefined) body[field] = whole[field]
+  for (const field of bulk) body[field] = whole[field]
   return body
 }

@@ -1,32 +1,35 @@
 /** Runs in a worker thread: what would hold up the event loop for longer than other requests may wait. */
-import { isUtf8 } from 'node:buffer'
 import { Ajv, type ValidateFunction } from 'ajv'
 import type { ChatRequest } from '../../contracts/chat.ts'
 import { ChatBody, CompletionsBody, EmbeddingsBody, ModerationsBody } from '../../dialects/chat-schema.ts'
 import { checkMessages } from '../../dialects/check-messages.ts'
 import { MessagesBody } from '../../dialects/messages/schema.ts'
+import { referencedIds } from '../../dialects/responses/index.ts'
+import { ResponsesBody } from '../../dialects/responses/schema.ts'
 import { isDeeperThan, maxBodyDepth } from '../../domain/batch-line.ts'
 import { estimateInputTokens } from '../../domain/estimate-tokens.ts'
-import { SiraError, type ErrorCode, type ErrorParams } from '../../errors.ts'
+import { SiraError } from '../../errors.ts'
 import { toMessagesRequest } from '../../providers/anthropic/request.ts'
+import { toBatchEmbedContents } from '../../providers/gemini/embeddings.ts'
 import { toGenerateContent } from '../../providers/gemini/request.ts'
 import { fitParameters } from '../../providers/parameters/index.ts'
 import type { Endpoint } from '../../providers/types.ts'
 import { vendors, type VendorKind } from '../../providers/vendors.ts'
 import { translate } from '../translation.ts'
-import { withBulk, withStandIns } from './stand-ins.ts'
+import { readObject, toBytes } from './json-bytes.ts'
+import { split, unite, type Split } from './stand-ins.ts'
+import { told, type Told } from './told.ts'
 
-/** Errors as data: an exception would lose its code on the way. */
-export type Told<Result> = { readonly ok: Result } | { readonly error: { readonly code: ErrorCode, readonly params: ErrorParams, readonly param: string | null } }
-
-export interface Inspected {
-  /** The body with stand-ins for its bulk. */
-  readonly small: Readonly<Record<string, unknown>>
+export interface Inspected extends Split {
   readonly inputTokens: number
+  /** Whether a responses' input names stored items by id. */
+  readonly refers: boolean
 }
 
 export interface RenderOrder {
   readonly bytes: Uint8Array
+  readonly bulk: readonly string[]
+  /** The small fields as they are by now. */
   readonly small: Readonly<Record<string, unknown>>
   readonly endpoint: Endpoint
   readonly native: boolean
@@ -35,36 +38,52 @@ export interface RenderOrder {
   readonly unsupported: 'refuse' | 'drop'
 }
 
-export interface Rendered { readonly wire: Uint8Array, readonly dropped: readonly string[] }
+export interface Rendered { readonly wire: Uint8Array<ArrayBuffer>, readonly dropped: readonly string[] }
 
-const ajv = new Ajv({ strict: false })
-const schemas: Partial<Record<Endpoint, object>> = {
-  '/v1/chat/completions': ChatBody, '/v1/completions': CompletionsBody, '/v1/embeddings': EmbeddingsBody, '/v1/moderations': ModerationsBody, '/v1/messages': MessagesBody
+// as api/plugins/validation.ts, which checks small bodies. strictNumbers: JSON.parse makes Infinity of 1e999
+const ajv = new Ajv({ strict: false, strictNumbers: true })
+const schemas: Readonly<Record<Endpoint, object>> = {
+  '/v1/chat/completions': ChatBody,
+  '/v1/completions': CompletionsBody,
+  '/v1/responses': ResponsesBody,
+  '/v1/embeddings': EmbeddingsBody,
+  '/v1/moderations': ModerationsBody,
+  '/v1/messages': MessagesBody
 }
 const validators = new Map<Endpoint, ValidateFunction>()
 
 /** Everything that can be wrong with a body, and what has to be known of it. */
-export function inspect ({ bytes, endpoint }: { bytes: Uint8Array, endpoint: Endpoint }): Told<Inspected> {
-  return told(() => {
-    const text = decode(bytes)
-    const body = parse(text)
-    if (isDeeperThan(body, maxBodyDepth + 4)) throw new SiraError('invalid_json', { reason: `it is nested deeper than ${maxBodyDepth + 4} levels.` })
-    validate(endpoint, body)
-    if (endpoint === '/v1/chat/completions') checkMessages(body.messages as readonly unknown[])
-    return { small: withStandIns(body), inputTokens: estimateInputTokens(text) }
+export async function inspect ({ bytes, endpoint }: { bytes: Uint8Array, endpoint: Endpoint }): Promise<Told<Inspected>> {
+  return await told(() => {
+    const { text, body } = readObject(bytes)
+    return inspectBody(endpoint, body, text)
   })
 }
 
+/** `text` = the body as JSON. Throws SiraError. */
+export function inspectBody (endpoint: Endpoint, body: Record<string, unknown>, text: string): Inspected {
+  checkDepth(body)
+  validate(endpoint, body)
+  if (endpoint === '/v1/chat/completions') checkMessages(body.messages as readonly unknown[])
+  return { ...split(body), inputTokens: estimateInputTokens(text), refers: endpoint === '/v1/responses' && referencedIds(body).length > 0 }
+}
+
+/** What writes or walks a deeper body overflows the stack. */
+export function checkDepth (body: object): void {
+  if (isDeeperThan(body, maxBodyDepth + 4)) throw new SiraError('invalid_json', { reason: `it is nested deeper than ${maxBodyDepth + 4} levels.` })
+}
+
 /** The body as one target gets it, in the words of its wire. */
-export function render (order: RenderOrder): Told<Rendered> {
-  return told(() => {
-    const body = withBulk(order.small, parse(decode(order.bytes)))
+export async function render (order: RenderOrder): Promise<Told<Rendered>> {
+  return await told(() => {
     const { endpoint, native, kind, upstream, unsupported } = order
+    const body = unite(order.small, readObject(order.bytes).body, order.bulk)
+    if (endpoint === '/v1/embeddings' && vendors[kind].dialect === 'gemini') return { wire: encode(toBatchEmbedContents({ ...body, model: upstream, input: body.input })), dropped: [] }
     if (native && endpoint !== '/v1/chat/completions') return { wire: encode({ ...body, model: upstream }), dropped: [] }
-    const chat = native ? body as ChatRequest : translate(endpoint, body)!.chat
+    const chat = native ? body as unknown as ChatRequest : translate(endpoint, body)!.chat
     const { body: fitted, dropped } = fitParameters(kind, upstream, chat, unsupported)
     return { wire: encode(toWire(kind, { ...fitted, model: upstream })), dropped }
-  })
+  }, ({ wire }) => [wire])
 }
 
 function toWire (kind: VendorKind, chat: ChatRequest): object {
@@ -76,42 +95,17 @@ function toWire (kind: VendorKind, chat: ChatRequest): object {
   return { ...rest, stream_options: { ...asked, include_usage: true } }
 }
 
-function decode (bytes: Uint8Array): string {
-  if (!isUtf8(bytes)) throw new SiraError('invalid_json', { reason: 'it is not UTF-8.' })
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
-}
-
-function parse (text: string): Record<string, unknown> {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (error) {
-    throw new SiraError('invalid_json', { reason: (error as Error).message.slice(0, 200) })
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new SiraError('invalid_json', { reason: 'an object is needed.' })
-  return value as Record<string, unknown>
-}
-
-function encode (body: object): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(body))
+function encode (body: object): Uint8Array<ArrayBuffer> {
+  return toBytes(JSON.stringify(body))
 }
 
 function validate (endpoint: Endpoint, body: object): void {
   let validator = validators.get(endpoint)
-  if (validator === undefined) validators.set(endpoint, validator = ajv.compile(schemas[endpoint]!))
+  if (validator === undefined) validators.set(endpoint, validator = ajv.compile(schemas[endpoint]))
   if (validator(body)) return
   const { instancePath = '', message = 'is not valid', params } = validator.errors![0]!
   const missing = (params as { missingProperty?: string }).missingProperty
   const path = [...instancePath.split('/').slice(1), ...(missing === undefined ? [] : [missing])].join('.')
   if (missing !== undefined) throw new SiraError('missing_parameter', { param: path })
   throw new SiraError('invalid_parameter', { param: path, reason: `it ${message}.` }, { param: path })
-}
-
-function told<Result> (work: () => Result): Told<Result> {
-  try {
-    return { ok: work() }
-  } catch (error) {
-    if (!(error instanceof SiraError)) throw error
-    return { error: { code: error.code, params: error.params, param: error.param } }
-  }
 }

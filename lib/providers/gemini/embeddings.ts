@@ -33,16 +33,17 @@ export function toBatchEmbedContents ({ model, input, dimensions }: EmbeddingsRe
 
 /**
  * The answer as OpenAI's. Gemini tells usage only in newer versions of the API: null where it does not. The answer has a usage
- * all the same, of four characters a token: OpenAI's clients read it unasked.
+ * all the same, of four characters a token: OpenAI's clients read it unasked. `sentBytes` = of a large request, whose input is only
+ * stood in for in `request`.
  * Throws a ProviderFailure for an answer without the vectors asked for.
  */
-export function toEmbeddings (answer: Readonly<Record<string, unknown>>, request: EmbeddingsRequest): { readonly body: string, readonly usage: Usage | null } {
+export function toEmbeddings (answer: Readonly<Record<string, unknown>>, request: EmbeddingsRequest, sentBytes?: number): { readonly body: string, readonly usage: Usage | null } {
   const expected = Array.isArray(request.input) ? request.input.length : 1
   const vectors = objectsOf(answer.embeddings).map(({ values }) => values)
   if (vectors.length !== expected || !vectors.every(isVector)) throw ownFailure('answer_invalid', true, { statusCode: 200 })
   const usage = readGeminiUsage(answer.usageMetadata)
   const data = vectors.map((vector, index) => ({ object: 'embedding', index, embedding: request.encoding_format === 'base64' ? littleEndian(vector) : vector }))
-  const tokens = usage?.inputTokens ?? estimateInputTokens(JSON.stringify(request.input))
+  const tokens = usage?.inputTokens ?? (sentBytes === undefined ? estimateInputTokens(JSON.stringify(request.input)) : Math.ceil(sentBytes / 4))
   return { body: JSON.stringify({ object: 'list', data, model: request.model, usage: { prompt_tokens: tokens, total_tokens: tokens } }), usage }
 }
 

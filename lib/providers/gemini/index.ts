@@ -77,8 +77,8 @@ function toCall ({ clientRequestId, signal, timeout, maxAnswerBytes }: ProviderR
 
 async function embed (upstream: Upstream, request: ProviderRequest): Promise<ProviderAnswer> {
   const asked = (request.parsed ?? JSON.parse(String(request.body))) as unknown as EmbeddingsRequest
-  const answer = await upstream.post(toCall(request, `${upstream.prefix}${modelPath(asked.model)}:batchEmbedContents`, toBatchEmbedContents(asked)))
-  return { statusCode: answer.statusCode, requestId: readRequestId(answer.headers), ...toEmbeddings(readAnswer(upstream, answer), asked) }
+  const answer = await upstream.post(toCall(request, `${upstream.prefix}${modelPath(asked.model)}:batchEmbedContents`, request.wire ?? toBatchEmbedContents(asked)))
+  return { statusCode: answer.statusCode, requestId: readRequestId(answer.headers), ...toEmbeddings(readAnswer(upstream, answer), asked, request.wire?.length) }
 }
 
 function readAnswer (upstream: Upstream, answer: HttpAnswer): Record<string, unknown> {

@@ -200,3 +200,61 @@ test('Socket.IO is served beside it', async t => {
   await new Promise<void>((resolve, reject) => { socket.once('connect', resolve).once('connect_error', reject) })
   t.true(socket.connected)
 })
+
+test('a message of 3 MB reaches the provider whole, and what comes behind it keeps its place', async t => {
+  const { request, send, ended, of } = await connectTenant(t)
+  const text = 'All work and no play makes a dull day. '.repeat(80_000)
+  request('large', text, { stream_options: { include_usage: true } })
+  request('small', 'Hi')
+  t.is((await ended('large')).type, 'done')
+  t.is((await ended('small')).type, 'done')
+  const usage = of('large').map(({ data }) => (data as unknown as { usage?: { prompt_tokens: number } } | undefined)?.usage).find(found => found != null)
+  t.true(usage!.prompt_tokens > text.length / 4)
+  request('cancelled', `[[sim:delay=20000]] ${text}`)
+  send({ type: 'cancel', id: 'cancelled' })
+  t.is((await ended('cancelled')).type, 'cancelled')
+})
+
+test('large and hostile messages are answered with a code, and nothing reaches the provider', async t => {
+  const { socket, send, messages, request, ended } = await connectTenant(t)
+  const calls = (): number => api.simulator.calls().filter(({ model }) => model === 'sim-hostile').length
+  const valid = { model: 'sim-hostile', messages: [{ role: 'user', content: 'Hi' }] }
+  const padded = { ...valid, padding: 'x'.repeat(1_500_000) }
+  const text = (id: string, body: object, more: string): string => JSON.stringify({ type: 'request', id, body }).slice(0, -2) + `,${more}}}`
+  const deep = `"x":${'['.repeat(100_000)}${']'.repeat(100_000)}`
+  const tools = { tools: Array.from({ length: 10_000 }, () => ({ type: 'function', function: { name: 't' } })) }
+  const wrong: Array<[message: unknown, code: string, id: string | undefined]> = [
+    ...[valid, padded].flatMap((body): Array<[unknown, string, string | undefined]> => [
+      [text('deep', body, deep), 'invalid_json', 'deep'],
+      [text('number', body, '"max_tokens":1e999'), 'invalid_parameter', 'number'],
+      [text('twice', body, '"n":1,"n":"x"'), 'invalid_parameter', 'twice'],
+      [{ type: 'request', id: 'tools', body: { ...body, ...tools } }, 'invalid_parameter', 'tools'],
+      [{ type: 'request', id: 'role', body: { ...body, messages: [{ role: 'wizard', content: 'Hi' }] } }, 'invalid_parameter', 'role'],
+      [{ type: 'request', id: 'part', body: { ...body, messages: [{ role: 'user', content: [{ type: 'toString' }] }] } }, 'invalid_parameter', 'part'],
+      [{ type: 'request', id: 'model', body: { ...body, model: '__proto__' } }, 'model_not_found', 'model'],
+      [{ type: 'request', body }, 'invalid_parameter', undefined],
+      [JSON.stringify({ type: 'request', id: 'end', body }).slice(0, -1), 'invalid_json', undefined]
+    ])
+  ]
+  for (const [index, [message, code, id]] of wrong.entries()) {
+    send(message)
+    await messages.until(items => items.length === index + 1)
+    const answer = messages.items[index]!
+    const what = typeof message === 'string' ? message.slice(0, 60) : JSON.stringify(message).slice(0, 60)
+    t.like(answer, { type: 'error', error: { code } }, `${what}: ${JSON.stringify(answer)}`)
+    t.is(answer.id, id, what)
+  }
+  t.is(calls(), 0)
+  request('good', 'Hi')
+  t.is((await ended('good')).type, 'done')
+  const closed = once(socket, 'close') as Promise<[number]>
+  socket.send('x'.repeat(4 * 1024 * 1024 + 1))
+  t.is((await closed)[0], 1009, 'larger than any message')
+})
+
+test('a socket that sends invalid UTF-8 is closed as RFC 6455 has it', async t => {
+  const { socket } = await connectTenant(t)
+  const closed = once(socket, 'close') as Promise<[number]>
+  socket.send(Buffer.from([0x7b, 0xc3, 0x28, 0x7d]), { binary: false })
+  t.is((await closed)[0], 1007)
+})
