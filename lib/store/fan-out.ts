@@ -1,6 +1,7 @@
 import type { Pool, PoolClient } from 'pg'
 import { inTransaction } from './database.ts'
 import type { OutboxEntry } from './outbox.ts'
+import { takesEvent } from './event-pattern.ts'
 import { lockDispatches, wakeDispatchers } from './wake-dispatchers.ts'
 
 /** Events of one transaction. */
@@ -73,12 +74,11 @@ async function takeEvents (client: PoolClient): Promise<string[]> {
   return rows.map(row => row.id)
 }
 
-/** Whether an endpoint wants an event; the pattern's rule is that of lib/domain/event-types.ts. What happens to an endpoint is told to others: telling it might be what fails. */
+/** Whether an endpoint wants an event. What happens to an endpoint is told to others: telling it might be what fails. */
 const wanted = `endpoint.organization_id = event.organization_id
   AND (endpoint.scope = 'organization' OR endpoint.project_id = event.project_id)
   AND endpoint.created_at <= event.created_at AND endpoint.id <> event.resource_id
-  AND EXISTS (SELECT FROM unnest(endpoint.event_types) AS pattern
-    WHERE pattern IN ('*', event.type) OR (right(pattern, 2) = '.*' AND starts_with(event.type, left(pattern, -1))))`
+  AND ${takesEvent('endpoint.event_types')}`
 
 /** Two branches, because each has its index: a project may have thousands of endpoints of single jobs. */
 const pairs = `

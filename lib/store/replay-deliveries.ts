@@ -1,12 +1,9 @@
 import type { PoolClient } from 'pg'
 import type { Queryable } from './database.ts'
+import { takesEvent } from './event-pattern.ts'
 import type { OutboxEntry } from './outbox.ts'
 import { lockDispatches, wakeDispatchers } from './wake-dispatchers.ts'
 import { EVENT_DAYS } from './webhook-replays.ts'
-
-/** Whether one of the patterns takes a type, in SQL; the rule of matchesPattern in lib/domain/event-types.ts. */
-const takes = (patterns: string): string => `EXISTS (SELECT FROM unnest(${patterns}) AS pattern
-  WHERE pattern IN ('*', event.type) OR (right(pattern, 2) = '.*' AND starts_with(event.type, left(pattern, -1))))`
 
 /** Events of one transaction: some 10 ms, for which the endpoint's dispatcher waits. */
 const MOST_EVENTS = 500
@@ -33,7 +30,7 @@ WITH replay AS (
     AND event.feed_seq IS NOT NULL
     AND (replay.scope = 'organization' OR event.project_id = replay.project_id)
     AND (replay.resource_id IS NULL OR event.resource_id = replay.resource_id) AND event.resource_id <> replay.endpoint_id
-    AND ${takes('replay.subscribed')} AND (replay.event_types IS NULL OR ${takes('replay.event_types')})
+    AND ${takesEvent('replay.subscribed')} AND (replay.event_types IS NULL OR ${takesEvent('replay.event_types')})
     AND (NOT replay.only_failed OR EXISTS (SELECT FROM webhook_delivery
       WHERE webhook_delivery.endpoint_id = replay.endpoint_id AND event_id = event.id AND webhook_delivery.state IN ('exhausted', 'disabled')))
   ORDER BY event.created_at, event.id LIMIT ${MOST_EVENTS}
