@@ -2,9 +2,11 @@ import cluster from 'node:cluster'
 import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import { loadConfig } from '../lib/config.ts'
+import type { ControlState } from '../lib/contracts/allowance.ts'
 import { applyAccess, loadAccess } from '../lib/control/config-file.ts'
 import { startControlPlane } from '../lib/control/control-plane.ts'
 import { createKeyring } from '../lib/crypto/seal.ts'
+import { SiraError } from '../lib/errors.ts'
 import { createGateway } from '../lib/gateway/create-gateway.ts'
 import { newId } from '../lib/ids.ts'
 import { createLogger } from '../lib/log.ts'
@@ -13,7 +15,7 @@ import { loadCatalog } from '../lib/providers/catalog.ts'
 import { createPool, createPrisma } from '../lib/store/database.ts'
 import { createHintPublisher } from '../lib/store/job-hints.ts'
 import { ensureBootstrapTenant } from '../lib/store/keys.ts'
-import { registerProcess } from '../lib/store/registration.ts'
+import { registerPatiently } from '../lib/store/register-patiently.ts'
 import { throughOutage } from '../lib/store/retry-outage.ts'
 import { createObjectStore } from '../lib/store/s3.ts'
 import { createTemporalClient } from '../lib/temporal/connect.ts'
@@ -21,6 +23,9 @@ import { buildApp } from './app.ts'
 import { joinMetrics } from './cluster-metrics.ts'
 import { createEventFeed } from './realtime/event-feed.ts'
 import { createJobFeed } from './realtime/job-feed.ts'
+
+/** ms that the start waits for the registration; afterwards it goes on alone, and requests for a model are refused until it is there. */
+const REGISTRATION_PATIENCE = 3_000
 
 const config = loadConfig()
 const log = createLogger(config.logLevel, 'api')
@@ -40,11 +45,10 @@ const hints = createHintPublisher(config.databaseUrl, log)
 const control = await startControlPlane({ pool, fileCatalog, keyring, log, outageGrace })
 
 const processId = newId('worker')
-const stopping = new AbortController()
-// Postgres may come up later than this process; what needs the registration needs Postgres too
-const registering = throughOutage(async () => await registerProcess(config.databaseUrl, log, processId), { giveUpAfter: Infinity, signal: stopping.signal })
-registering.catch((error: unknown) => { if (!stopping.signal.aborted) log.error({ err: error }, 'api process not registered') })
-const { gateway, metrics: { registry }, close: closeGateway } = await createGateway({ config, pool, control, processId, log })
+// Postgres may come up later than this process, so the start does not wait for it for long
+const registration = registerPatiently(config.databaseUrl, log, processId)
+await registration.wait(REGISTRATION_PATIENCE)
+const { gateway, metrics: { registry }, close: closeGateway } = await createGateway({ config, pool, control: { ...control, state: stateWhenRegistered }, processId, log })
 const readMetrics = cluster.isWorker ? joinMetrics(registry, log) : async () => await registry.metrics()
 
 const app = await buildApp({
@@ -63,8 +67,7 @@ const grace = closeWithGrace({ delay: 25_000, logger: log, skip: [...signals] },
   await sleep(config.api.drainDelay) // readiness is down: load balancers look elsewhere before the listener closes
   await app.close()
   await closeGateway()
-  stopping.abort()
-  await registering.then(async registration => { await registration.close() }, () => {}) // told above
+  await registration.close()
   await Promise.all([jobFeed.close(), eventFeed.close(), hints.close(), control.close(), outbound.agent.close()])
   await Promise.all([pool.end(), prisma.$disconnect(), temporal.connection.close()])
 })
@@ -81,3 +84,12 @@ const { adminKey } = config.api
 // Postgres may come up later than this process; until then readiness is down
 if (adminKey !== null) await throughOutage(async () => { await ensureBootstrapTenant(pool, { adminKey }) })
 if (access !== null) await throughOutage(async () => { await applyAccess(pool, access) })
+
+/**
+ * What a request is admitted by. Before the registration the others count this process as dead and give its slots and money
+ * away: nothing is admitted on them.
+ */
+function stateWhenRegistered (): ControlState {
+  if (!registration.isDone()) throw new SiraError('unavailable', { dependency: 'The database' }, { retryAfter: 1 })
+  return control.state()
+}
