@@ -80,10 +80,15 @@ export async function startControlPlane ({ pool, fileCatalog, keyring, log, outa
   const isUsable = (): boolean => loaded !== null && performance.now() - current <= outageGrace + CHECK_EVERY
   const unavailable = (cause?: unknown): SiraError => new SiraError('unavailable', { dependency: 'The database' }, { retryAfter: 2, cause })
 
+  const isBehind = (version: number): boolean => loaded !== null && loaded.state.version < version
+
   async function lookUp (hash: string): Promise<Caller | null> {
     try {
       const found = (await findCallers(pool, [hash])).get(hash)
       if (found === undefined) return null
+      // made after what is loaded: its limits and budgets are too, and would be missing
+      if (isBehind(found.version)) await checks.now()
+      if (isBehind(found.version)) throw unavailable()
       callers.add(hash, found)
       keyUse.used(found.caller.keyId)
       return found.caller

@@ -76,6 +76,20 @@ test('a new key works at once; revoked, its project archived, or its secret over
   }
 })
 
+test('a new key is admitted with the limits and budgets it was given, at once', async t => {
+  const { pool, planes } = await openTwo(t)
+  for (let time = 0; time < 5; time++) {
+    const { key, caller: { organizationId, keyId } } = await createTestTenant(pool)
+    await pool.query("INSERT INTO usage_limit (id, organization_id, subject_kind, subject_id, concurrency) VALUES ($1, $2, 'key', $3, 1)", [newId('limit'), organizationId, keyId])
+    await pool.query("INSERT INTO budget (id, organization_id, subject_kind, subject_id, period, amount) VALUES ($1, $2, 'key', $3, 'total', 1)", [newId('budget'), organizationId, keyId])
+    for (const plane of planes) {
+      const caller = (await plane.authenticate(key))!
+      t.is(plane.state().limitsOf(caller, 'm').length, 1)
+      t.is(plane.state().budgetsOf(caller).length, 1)
+    }
+  }
+})
+
 test('a key and a secret of it stop when they expire, without a change in the database', async t => {
   const { pool, planes } = await openTwo(t)
   const { key, caller } = await createTestTenant(pool)

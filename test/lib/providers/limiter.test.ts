@@ -240,7 +240,7 @@ test.serial('tokens per minute hold back what costs much and a share of the slot
   grant('p', 100, 0.5)
   const start = performance.now()
   await limiter.acquire('p', a, 500, unaborted)
-  t.true(performance.now() - start < 100)
+  t.true(performance.now() - start < 500)
   await limiter.acquire('p', a, 250, unaborted)
   // 250 of 60,000 a minute at half the rate, with 1,000 kept back for the burst
   t.true(performance.now() - start >= 250 / (59_001 / 2) * 60_000 - 1, `${performance.now() - start}`)
