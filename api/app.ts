@@ -29,6 +29,7 @@ import organization from './routes/openai/organization.ts'
 import uploads from './routes/openai/uploads.ts'
 import webhookKeys from './routes/webhook-keys.ts'
 import { inferenceLogLevel } from './inference-log-level.ts'
+import { createLazyRequestLog } from './lazy-request-log.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -55,6 +56,7 @@ export async function buildApp (dependencies: Dependencies, options: FastifyServ
     routerOptions: { maxParamLength: 200 },
     clientErrorHandler: answerClientError,
     frameworkErrors: answerBadUrl,
+    childLoggerFactory: createLazyRequestLog,
     ...options
   })
   app.decorate('dependencies', dependencies)

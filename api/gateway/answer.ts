@@ -3,6 +3,7 @@ import type { Dependencies } from '../dependencies.ts'
 import { SiraError } from '../../lib/errors.ts'
 import { serve } from '../../lib/gateway/serve.ts'
 import type { Endpoint } from '../../lib/providers/types.ts'
+import { sendJson } from './json-reply.ts'
 import { readRequest } from './read-request.ts'
 import { abortOnLeave, createSseReply } from './sse-reply.ts'
 
@@ -19,8 +20,7 @@ export async function answer ({ gateway }: Dependencies, endpoint: Endpoint, wor
   const wanted = readRequest(request, endpoint, gateway.state(), abortOnLeave(reply))
   if (wanted.body.stream !== true) {
     const { headers, body } = await serve(gateway, wanted, null)
-    reply.headers(headers).type('application/json; charset=utf-8')
-    return body
+    return sendJson(request, reply, headers, body)
   }
   const stream = createSseReply(request, reply)
   try {

@@ -21,9 +21,12 @@ export function receiveBody (payload: Readable, limit: number, length: number | 
   let room: Room | null = null
   let whole: Uint8Array<ArrayBuffer> | null = null
 
+  let finished = false
   const finish = (error: SiraError | null): void => {
-    payload.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose)
+    if (finished) return
+    finished = true
     if (error !== null) {
+      payload.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose)
       room?.release()
       done(error)
     } else if (room !== null) {

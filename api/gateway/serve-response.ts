@@ -7,6 +7,7 @@ import { newId } from '../../lib/ids.ts'
 import type { StreamEvent } from '../../lib/providers/types.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { continueResponse } from './continue-response.ts'
+import { sendJson } from './json-reply.ts'
 import { readRequest } from './read-request.ts'
 import { abortOnLeave, createSseReply } from './sse-reply.ts'
 
@@ -27,8 +28,7 @@ export async function serveResponse (dependencies: Dependencies, request: Fastif
   if (wanted.body.stream !== true) {
     const { headers, body: text } = await serve(gateway, gatewayRequest, null)
     const response = await kept(adoptResponse(JSON.parse(text) as Record<string, unknown>, identity))
-    reply.headers(headers).type('application/json; charset=utf-8')
-    return JSON.stringify(response)
+    return sendJson(request, reply, headers, JSON.stringify(response))
   }
   const stream = createSseReply(request, reply)
   let last: { event: StreamEvent, response: ResponseObject } | null = null

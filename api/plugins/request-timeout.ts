@@ -14,11 +14,15 @@ export function boundReceiving (app: FastifyInstance, timeout: number): void {
       if (isMultipart(headers)) {
         endWhenIdle(raw, timeout)
       } else {
-        onTime(raw, timeout, () => {
-          // what reads the body listens; it may have been refused meanwhile, and then nobody does
-          if (raw.listenerCount('error') === 0) return
-          reply.header('connection', 'close')
-          raw.emit('error', new SiraError('request_timeout'))
+        // most bodies come with their headers, and are there once this turn is over: no timer for them
+        process.nextTick(() => {
+          if (raw.complete) return
+          onTime(raw, timeout, () => {
+            // what reads the body listens; it may have been refused meanwhile, and then nobody does
+            if (raw.listenerCount('error') === 0) return
+            reply.header('connection', 'close')
+            raw.emit('error', new SiraError('request_timeout'))
+          })
         })
       }
     }

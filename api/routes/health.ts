@@ -14,17 +14,23 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Turns readiness off; requests are still served. */
     startDraining: () => void
+    /** What an answer has to say of its connection now; for those that are written past Fastify. */
+    closingHeaders: () => Readonly<Record<string, string>>
   }
 }
+
+const open = {}
+const closing = { connection: 'close' }
 
 /** `/livez` says that this process answers; `/readyz` that it can do its work. Neither needs a key and neither tells secrets. */
 async function health (app: FastifyInstance): Promise<void> {
   const { pool, objects, temporal } = app.dependencies
   let draining = false
   app.decorate('startDraining', () => { draining = true })
+  app.decorate('closingHeaders', () => draining ? closing : open)
   // closing waits for open connections: one that was busy when it began must not stay open idle afterwards
   app.addHook('onSend', (_request, reply, _payload, done) => {
-    if (draining) reply.header('connection', 'close')
+    if (draining) reply.headers(closing)
     done()
   })
 

@@ -62,6 +62,6 @@ export interface WholeAnswer {
 export interface StreamReply {
   /** Once, before the first events; from then on a failure can only be told inside the stream. */
   begin: (headers: AnswerHeaders) => void
-  /** false = wait until `resume` is called. */
-  write: (events: readonly StreamEvent[], resume: () => void) => boolean
+  /** false = wait until `resume` is called. `wire` = the events as text, where it is at hand. */
+  write: (events: readonly StreamEvent[], resume: () => void, wire?: string | null) => boolean
 }

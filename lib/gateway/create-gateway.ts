@@ -7,6 +7,7 @@ import type { Logger } from '../log.ts'
 import { createProviderPool } from '../providers/provider-pool.ts'
 import { saveUsage } from '../store/usage-rows.ts'
 import { createOpenTelemetry } from '../telemetry/open-telemetry.ts'
+import { observeLater } from '../telemetry/observe-later.ts'
 import { createPrometheusMetrics, type PrometheusMetrics } from '../telemetry/prometheus.ts'
 import { openJournal } from '../usage/journal.ts'
 import { createDeploymentHealth } from './deployment-health.ts'
@@ -29,8 +30,12 @@ export async function createGateway ({ config, pool, control, processId, log }: 
   log: Logger
 }): Promise<GatewayProcess> {
   const health = createDeploymentHealth()
-  const metrics = createPrometheusMetrics(health)
+  const metrics = createPrometheusMetrics(health, () => { observing.flush() })
   const telemetry = config.otlpEndpoint === null ? null : createOpenTelemetry(config.otlpEndpoint)
+  const observing = observeLater((record, traceparent) => {
+    metrics.observe(record)
+    telemetry?.observe(record, traceparent)
+  })
   const providers = createProviderPool(control.catalog)
   const limiting = createLimiting({ pool, processId, log })
   const budgets = createBudgets({ pool, processId, log })
@@ -46,15 +51,13 @@ export async function createGateway ({ config, pool, control, processId, log }: 
     journal,
     cache,
     maxAnswerBytes: config.batch.maxAnswerBytes,
-    observe (record, traceparent) {
-      metrics.observe(record)
-      telemetry?.observe(record, traceparent)
-    }
+    observe: observing.observe
   }
   return {
     gateway,
     metrics,
     async close () {
+      observing.flush()
       await journal.close() // settles with the budgets, so before their leases are given back
       await Promise.all([limiting.close(), budgets.close(), cache.close(), providers.close(), telemetry?.close()])
     }

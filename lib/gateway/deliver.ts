@@ -36,7 +36,7 @@ export interface DeliveryRequest {
   readonly deadline: number
   readonly maxAnswerBytes: number
   /** Takes the events of a stream; null = an answer as a whole. The target is the one that answers. */
-  readonly sink: ((target: Target, events: readonly StreamEvent[], resume: () => void) => boolean) | null
+  readonly sink: ((target: Target, events: readonly StreamEvent[], resume: () => void, wire?: string | null) => boolean) | null
 }
 
 export interface Delivered<Answer> {
@@ -176,12 +176,12 @@ function attempt (
     ...call,
     idleTimeout,
     sink: {
-      events (events, resume) {
+      events (events, resume, wire) {
         if (!begun) {
           begun = true
           onBegin()
         }
-        return sink(target, events, resume)
+        return sink(target, events, resume, wire)
       }
     }
   })

@@ -11,7 +11,7 @@ import { SiraError } from '../errors.ts'
 import type { Catalog, ModelConfig } from '../providers/catalog-types.ts'
 import type { Provider, ProviderAnswer, StreamEvent, StreamOutcome } from '../providers/types.ts'
 import { toClientError } from './client-error.ts'
-import { deliver, DeliveryFailure, type Prepared, type Target } from './deliver.ts'
+import { deliver, DeliveryFailure, type DeliveryRequest, type Prepared, type Target } from './deliver.ts'
 import type { DeploymentHealth } from './deployment-health.ts'
 import { fitLarge, fitTo, type Fit } from './prepare.ts'
 import type { ResponseCache } from './response-cache.ts'
@@ -131,13 +131,13 @@ class Exchange {
     const recording = this.#gateway.cache.record(this.#request)
     let translator: StreamTranslator | null = null
     let opened: { target: Target, headers: AnswerHeaders } | null = null
-    const write = (events: readonly StreamEvent[], resume: () => void): boolean => {
+    const write = (events: readonly StreamEvent[], resume: () => void, wire?: string | null): boolean => {
       recording?.add(events)
-      return events.length === 0 || reply.write(events, resume)
+      return events.length === 0 || reply.write(events, resume, wire)
     }
     let delivered
     try {
-      delivered = await this.#deliver(model, (target, events, resume) => {
+      delivered = await this.#deliver(model, (target, events, resume, wire) => {
         for (const { data } of events) receive(this.#received, data)
         if (opened === null) {
           this.#firstAt = performance.now()
@@ -146,7 +146,7 @@ class Exchange {
           opened = { target, headers: this.#headers(target, this.#attempts, recording === null ? null : 'miss') }
           reply.begin(opened.headers)
         }
-        return write(translator === null ? events : events.flatMap(({ data }) => translator!.push(data)), resume)
+        return translator === null ? write(events, resume, wire) : write(events.flatMap(({ data }) => translator!.push(data)), resume)
       })
     } catch (error) {
       throw this.#fail(error, model, reply)
@@ -171,7 +171,7 @@ class Exchange {
 
   #attempts = 0
 
-  #deliver (model: ModelConfig, sink: ((target: Target, events: readonly StreamEvent[], resume: () => void) => boolean) | null) {
+  #deliver (model: ModelConfig, sink: DeliveryRequest['sink']) {
     const { catalog, providers, health, maxAnswerBytes } = this.#gateway
     const { id, caller, signal, deadline } = this.#request
     return deliver({ catalog, providers, health }, {

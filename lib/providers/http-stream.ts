@@ -15,8 +15,8 @@ export type Verdict = 'more' | 'pause' | 'end'
 export interface HttpStreamCall extends HttpCall {
   /** ms without a byte, after the first of the body; not while paused. */
   readonly idleTimeout: number
-  /** Takes the events that arrived together. What it throws ends the call and is what the call rejects with. */
-  readonly accept: (events: readonly StreamEvent[], resume: () => void) => Verdict
+  /** Takes the events that arrived together; `wire` as in StreamSink. What it throws ends the call and is what the call rejects with. */
+  readonly accept: (events: readonly StreamEvent[], resume: () => void, wire: string | null) => Verdict
 }
 
 /** Characters of one event; the last event of a response holds all of it, images too. */
@@ -119,7 +119,7 @@ class StreamInFlight extends CallInFlight {
       const events = chunk === null ? parser.end() : parser.push(chunk)
       if (events.length === 0) return 'more'
       this.#resumed = false
-      return this.#accept(events, this.#resume)
+      return this.#accept(events, this.#resume, chunk === null ? null : parser.wire())
     } catch (error) {
       this.stop(error instanceof ProviderFailure && error.requestId === null ? changeFailure(error, this.told()) : error as Error)
       return null

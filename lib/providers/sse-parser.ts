@@ -5,6 +5,8 @@ import type { StreamEvent } from './types.ts'
 export interface SseParser {
   /** The events that these bytes complete. Throws a ProviderFailure (`answer_too_large`) for an event longer than allowed. */
   push: (bytes: Buffer) => StreamEvent[]
+  /** The text of what `push` gave last, when nothing but these events was in it, each as `data: …` and a blank line. */
+  wire: () => string | null
   /** What the last bytes held, when the stream is over: servers leave the blank line after the last event out. */
   end: () => StreamEvent[]
 }
@@ -23,6 +25,7 @@ export function createSseParser (maxEventLength: number): SseParser {
   let name: string | null = null
   let data: string | null = null
   let bare = false
+  let wire: string | null = null
 
   const line = (text: string, events: StreamEvent[]): void => {
     if (text === '') {
@@ -62,14 +65,24 @@ export function createSseParser (maxEventLength: number): SseParser {
       const events: StreamEvent[] = []
       const text = decode(bytes)
       let from = 0
+      let plain = rest === '' && name === null && data === null && !bare
       for (let to = text.indexOf('\n'); to !== -1; to = text.indexOf('\n', from)) {
+        // the usual event: one line of data and a blank one, nothing before it
+        plain &&= text.charCodeAt(to + 1) === lineFeed && text.startsWith('data: ', from)
+        if (plain) {
+          events.push({ name: null, data: longer(text.slice(from + 6, to)) })
+          from = to + 2
+          continue
+        }
         line(rest === '' ? text.slice(from, to) : longer(rest + text.slice(from, to)), events)
         rest = ''
         from = to + 1
       }
       if (from < text.length) rest = longer(rest + text.slice(from))
+      wire = plain && rest === '' ? text : null
       return events
     },
+    wire: () => wire,
     end () {
       const events: StreamEvent[] = []
       if (rest !== '') line(rest, events)

@@ -15,7 +15,7 @@ type Row = Record<keyof typeof columns, string | number | null>
 
 const names = Object.keys(columns) as Array<keyof typeof columns>
 const insertRows = `INSERT INTO usage (${names.join(', ')})
-  SELECT * FROM unnest(${names.map((name, index) => `$${index + 1}::${columns[name]}[]`).join(', ')})
+  SELECT ${names.join(', ')} FROM json_to_recordset($1::json) AS row (${names.map(name => `${name} ${columns[name]}`).join(', ')})
   ON CONFLICT (created_at, id) DO NOTHING
   RETURNING id, organization_id AS "organizationId", project_id AS "projectId", key_id AS "keyId", created_at AS "createdAt", cost::text`
 
@@ -45,7 +45,7 @@ export async function saveUsage (pool: Pool, processId: string, records: readonl
 
 async function insert (pool: Pool, processId: string, rows: readonly Row[]): Promise<void> {
   await inTransaction(pool, async client => {
-    const { rows: inserted } = await client.query<Inserted>(insertRows, names.map(name => rows.map(row => row[name])))
+    const { rows: inserted } = await client.query<Inserted>(insertRows, [JSON.stringify(rows)])
     if (inserted.length === 0) return
     const charges = inserted.flatMap(({ organizationId, projectId, keyId, createdAt, cost }) =>
       cost === null ? [] : [{ organizationId, projectId, keyId, createdAt, cost: BigInt(cost) }])
@@ -69,7 +69,7 @@ async function noteUse (client: Queryable, rows: readonly Inserted[]): Promise<v
 
 /**
  * What the columns take. Text and counts come from callers and providers, and a row that Postgres refuses would
- * be a request that nobody pays: a zero byte becomes U+FFFD, a count is rounded and bounded.
+ * be a request that nobody pays: a zero byte and half a surrogate pair become U+FFFD, a count is rounded and bounded.
  */
 export function toRow (record: UsageRecord): Row {
   const { usage } = record
@@ -109,7 +109,7 @@ function count (value: number | null | undefined, most = MOST): number {
   return typeof value === 'number' && value > 0 ? Math.min(Math.round(value), most) : 0
 }
 
-function text (value: string): string { return value.replaceAll('\0', '\ufffd') }
+function text (value: string): string { return value.toWellFormed().replaceAll('\0', '\ufffd') }
 
 /** Postgres reports it as a check violation without a constraint. */
 function isMissingPartition (error: unknown): boolean {

@@ -8,13 +8,16 @@ export interface PrometheusMetrics {
   observe: (record: UsageRecord) => void
 }
 
-/** Labels are bounded by the configuration (models, providers); keys and end users are in the usage reports. */
-export function createPrometheusMetrics (health: DeploymentHealth): PrometheusMetrics {
+/**
+ * Labels are bounded by the configuration (models, providers); keys and end users are in the usage reports. `beforeRead` is called
+ * before the first value is read, to observe what still waits.
+ */
+export function createPrometheusMetrics (health: DeploymentHealth, beforeRead: () => void = () => {}): PrometheusMetrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const plain = (name: string): string => name.replaceAll('.', '_')
   const labels = ['operation', 'model', 'provider', 'status'] as const
-  const requests = new Counter({ name: 'sira_requests_total', help: 'Requests for a model that were delivered or answered from the cache', labelNames: labels, registers: [registry] })
+  const requests = new Counter({ name: 'sira_requests_total', help: 'Requests for a model that were delivered or answered from the cache', labelNames: labels, registers: [registry], collect: beforeRead })
   const attempts = new Counter({ name: 'sira_attempts_total', help: 'Calls to providers', labelNames: ['model', 'provider'], registers: [registry] })
   const cost = new Counter({ name: 'sira_cost_usd_total', help: 'Cost of settled requests whose price is known, USD', labelNames: ['model', 'provider'], registers: [registry] })
   const unpriced = new Counter({ name: 'sira_unpriced_requests_total', help: 'Settled requests whose price is unknown', labelNames: ['model', 'provider'], registers: [registry] })

@@ -7,7 +7,7 @@ import { errorInside, isError } from './read-error.ts'
 
 /** What reads one stream event by event and knows when it is whole. */
 export interface StreamReader {
-  accept: (events: readonly StreamEvent[], resume: () => void) => Verdict
+  accept: (events: readonly StreamEvent[], resume: () => void, wire?: string | null) => Verdict
   /** Whether the protocol's last event came. */
   isDone: () => boolean
   outcome: () => Pick<StreamOutcome, 'usage' | 'usageEvent'>
@@ -16,11 +16,13 @@ export interface StreamReader {
 /** `read` gives what goes to the sink for an event, null for nothing, and says whether it was the last; it throws what ends the stream. */
 export function acceptWith (sink: StreamSink, read: (event: StreamEvent) => StreamEvent | null, isDone: () => boolean): StreamReader['accept'] {
   let begun = false
-  return (events, resume) => {
+  return (events, resume, wire) => {
+    let changed = false
     const passed: StreamEvent[] = []
     try {
       for (const event of events) {
         const kept = read(event)
+        changed ||= kept !== event
         if (kept !== null) passed.push(kept)
         if (isDone()) break
       }
@@ -30,7 +32,7 @@ export function acceptWith (sink: StreamSink, read: (event: StreamEvent) => Stre
       throw error
     }
     begun ||= passed.length > 0
-    const more = passed.length === 0 || sink.events(passed, resume)
+    const more = passed.length === 0 || sink.events(passed, resume, changed ? null : wire)
     return isDone() ? 'end' : more ? 'more' : 'pause'
   }
 }

@@ -79,3 +79,21 @@ test('a long event in small reads is not copied again with each read', t => {
   // some 50 ms; copying what came before each time would be 130 GB
   t.true(user + system < 3_000_000, `${(user + system) / 1000} ms`)
 })
+
+test('the text of what came is kept where it is nothing but whole events of one line of data each', t => {
+  const wireOf = (...pieces: string[]): string | null => {
+    const parser = createSseParser(1000)
+    for (const piece of pieces) parser.push(Buffer.from(piece))
+    return parser.wire()
+  }
+  for (const text of ['data: {"a":"ü"}\n\n', 'data: 1\n\ndata: 2\n\n', 'data: 1\r\n\r\n', '\ufeffdata: 1\n\n']) {
+    t.is(wireOf(text), text.replaceAll('\r', '').replace('\ufeff', ''), text)
+    t.is(wireOf('data: 0\n\n', text.replace('\ufeff', '')), text.replaceAll('\r', '').replace('\ufeff', ''), text)
+  }
+  const others = [
+    'data:1\n\n', 'data: 1\ndata: 2\n\n', 'event: a\ndata: 1\n\n', ': comment\n\ndata: 1\n\n', 'data: 1\n\n\n', '\ndata: 1\n\n', 'data: 1\n\ndata: 2\n', 'data: 1\n', '{"error":1}\n\n',
+    'data: 1\n\nid: 3\ndata: 2\n\n'
+  ]
+  for (const text of others) t.is(wireOf(text), null, text)
+  for (const cut of [1, 5, 8, 10]) t.is(wireOf('data: {"a":1}\n\n'.slice(0, cut), 'data: {"a":1}\n\n'.slice(cut)), null, `cut at ${cut}`)
+})
