@@ -39,7 +39,8 @@ class LazyRequestLog {
   }
 
   #make (): FastifyBaseLogger {
-    return this.#made ??= this.#parent.child(this.#bindings, this.#options)
+    this.#made ??= this.#parent.child(this.#bindings, this.#options)
+    return this.#made
   }
 }
 

@@ -9,7 +9,7 @@ import { runWith } from './support/stack.ts'
 // The gateway, compiled as in the image, beside a direct call and a bare pass-through in the same run: CPU per request and stream, added time,
 // many open streams, memory over time, several processes. Every answer is checked by the caller, and every part ends with its usage counted.
 const options = readOptions(
-  { requests: 6_000, streams: 2_000, rounds: 5, seconds: 20, 'in-flight': 32, 'open-streams': 1_000, minutes: 10, 'soak-in-flight': 2, processes: 2 },
+  { requests: 20_000, streams: 8_000, rounds: 5, seconds: 20, 'in-flight': 32, 'open-streams': 1_000, minutes: 10, 'soak-in-flight': 2, processes: 2 },
   ['requests', 'streams', 'latency', 'open-streams', 'soak', 'processes'])
 const inFlight = options['in-flight']
 const rate = 100

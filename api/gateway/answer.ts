@@ -24,10 +24,9 @@ export async function answer ({ gateway }: Dependencies, endpoint: Endpoint, wor
   }
   const stream = createSseReply(request, reply)
   try {
-    const { headers } = await serve(gateway, wanted, stream)
-    const cost = headers['x-sira-cost']
+    const { cost } = await serve(gateway, wanted, stream)
     // a comment, which every SSE parser passes over: headers went out before the cost was known
-    stream.end((cost === undefined ? '' : `: x-sira-cost ${cost}\n\n`) + words.end)
+    stream.end((cost === null ? '' : `: x-sira-cost ${cost}\n\n`) + words.end)
   } catch (error) {
     if (!stream.begun()) throw error
     if (!(error instanceof SiraError)) request.log.error({ err: error }, 'stream failed')

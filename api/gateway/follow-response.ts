@@ -17,7 +17,7 @@ const keepAlive = 15_000
 export async function followResponse (dependencies: Pick<Dependencies, 'pool'>, request: FastifyRequest, reply: FastifyReply, id: string, after: number): Promise<FastifyReply> {
   const left = abortOnLeave(reply)
   const stream = createSseReply(request, reply)
-  stream.begin({})
+  stream.begin([])
   try {
     await follow(dependencies, reply, stream, left, id, after)
     stream.end('')

@@ -5,13 +5,8 @@ import type { AnswerHeaders } from '../../lib/contracts/gateway.ts'
 export function sendJson (request: FastifyRequest, reply: FastifyReply, headers: AnswerHeaders, body: string): FastifyReply {
   reply.hijack()
   const { raw } = reply
-  raw.writeHead(200, {
-    ...headers,
-    'content-type': 'application/json; charset=utf-8',
-    'content-length': Buffer.byteLength(body),
-    'x-request-id': request.id,
-    ...reply.server.closingHeaders()
-  })
+  raw.writeHead(200, headers.concat(
+    'content-type', 'application/json; charset=utf-8', 'content-length', String(Buffer.byteLength(body)), 'x-request-id', request.id, reply.server.closingHeaders()))
   raw.end(body)
   return reply
 }

@@ -22,7 +22,7 @@ export function readRequest (request: Received, endpoint: Endpoint, state: Contr
     endpoint,
     text,
     body,
-    ...(request.largeBody == null ? {} : { large: request.largeBody }),
+    large: request.largeBody ?? undefined,
     createdAt: Date.now(),
     startedAt,
     deadline: startedAt + patience(request.headers['x-stainless-timeout']),

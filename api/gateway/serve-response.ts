@@ -34,7 +34,7 @@ export async function serveResponse (dependencies: Dependencies, request: Fastif
   let last: { event: StreamEvent, response: ResponseObject } | null = null
   let count = 0
   try {
-    const { headers } = await serve(gateway, gatewayRequest, {
+    const { cost } = await serve(gateway, gatewayRequest, {
       begin: stream.begin,
       write (events, resume) {
         count += events.length
@@ -52,8 +52,7 @@ export async function serveResponse (dependencies: Dependencies, request: Fastif
     const { event, response } = last as { event: StreamEvent, response: ResponseObject }
     const answered = await kept(response)
     const data = answered === response ? event.data : JSON.stringify({ ...JSON.parse(event.data) as object, response: answered })
-    const cost = headers['x-sira-cost']
-    stream.end(`event: ${event.name}\ndata: ${data}\n\n${cost === undefined ? '' : `: x-sira-cost ${cost}\n\n`}`)
+    stream.end(`event: ${event.name}\ndata: ${data}\n\n${cost === null ? '' : `: x-sira-cost ${cost}\n\n`}`)
   } catch (error) {
     if (!stream.begun()) throw error
     if (!(error instanceof SiraError)) request.log.error({ err: error }, 'stream failed')

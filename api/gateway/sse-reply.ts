@@ -39,14 +39,7 @@ export function createSseReply (request: FastifyRequest, reply: FastifyReply): S
     begin (headers: AnswerHeaders) {
       begun = true
       reply.hijack()
-      raw.writeHead(200, {
-        'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-cache, no-transform',
-        'x-accel-buffering': 'no', // nginx would hold events back
-        'x-request-id': request.id,
-        ...headers,
-        ...reply.server.closingHeaders()
-      })
+      raw.writeHead(200, headers.concat(streamHeaders, 'x-request-id', request.id, reply.server.closingHeaders()))
       // Node would write each chunk as four pieces (length, line break, text, line break), so its framing is switched off and done
       // here, in one; a client of HTTP/1.0 gets none
       chunked = raw.chunkedEncoding
@@ -68,6 +61,11 @@ export function createSseReply (request: FastifyRequest, reply: FastifyReply): S
     }
   }
 }
+
+const streamHeaders = [
+  'content-type', 'text/event-stream; charset=utf-8', 'cache-control', 'no-cache, no-transform',
+  'x-accel-buffering', 'no' // nginx would hold events back
+]
 
 /** A chunk of HTTP/1.1. Nothing for an empty text, as an empty chunk would end the answer. */
 function frame (text: string, bytes: number): string {

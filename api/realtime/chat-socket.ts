@@ -6,6 +6,7 @@ import type { Caller } from '../../lib/contracts/jobs.ts'
 import { ChatBody } from '../../lib/dialects/chat-schema.ts'
 import { checkMessages } from '../../lib/dialects/check-messages.ts'
 import { isDeeperThan, maxBodyDepth } from '../../lib/domain/batch-line.ts'
+import { headerObject } from '../../lib/domain/header-list.ts'
 import { SiraError } from '../../lib/errors.ts'
 import { largeBody } from '../../lib/gateway/large-body/index.ts'
 import { claimRoom, type HeldBody } from '../../lib/gateway/large-body/room.ts'
@@ -207,8 +208,8 @@ export function attachChatSocket (app: FastifyInstance): { close: () => Promise<
   async function answer ({ socket, connection, caller }: Client, { id, body, headers }: ClientMessage & { type: 'request' }, large: HeldBody | null, signal: AbortSignal): Promise<void> {
     const requestId = newId('request')
     const request = readRequest({ id: requestId, caller, body, bodyText: large === null ? JSON.stringify(body) : '', largeBody: large, headers }, '/v1/chat/completions', dependencies.gateway.state(), signal)
-    const { headers: last } = await serve(dependencies.gateway, request, {
-      begin: begun => { send(socket, { type: 'begin', id, request_id: requestId, headers: begun }) },
+    const { cost } = await serve(dependencies.gateway, request, {
+      begin: begun => { send(socket, { type: 'begin', id, request_id: requestId, headers: headerObject(begun) }) },
       write: (events, resume) => {
         // the event's text goes on as it is: parsing it only to write it again would cost as much as all the rest
         const messages = events.map(({ data }) => `{"type":"event","id":${JSON.stringify(id)},"data":${data}}`)
@@ -219,7 +220,7 @@ export function attachChatSocket (app: FastifyInstance): { close: () => Promise<
         return !paused
       }
     })
-    send(socket, { type: 'done', id, cost: last['x-sira-cost'] ?? null })
+    send(socket, { type: 'done', id, cost })
   }
 
   function refusalOf (error: unknown, id: string | undefined): ServerMessage {

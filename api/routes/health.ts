@@ -1,6 +1,7 @@
 import { Type } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import plugin from 'fastify-plugin'
+import type { HeaderList } from '../../lib/domain/header-list.ts'
 import { pendingMigrations } from '../../lib/store/migrate.ts'
 import { withDeadline } from '../../lib/temporal/with-deadline.ts'
 
@@ -15,12 +16,12 @@ declare module 'fastify' {
     /** Turns readiness off; requests are still served. */
     startDraining: () => void
     /** What an answer has to say of its connection now; for those that are written past Fastify. */
-    closingHeaders: () => Readonly<Record<string, string>>
+    closingHeaders: () => HeaderList
   }
 }
 
-const open = {}
-const closing = { connection: 'close' }
+const open: HeaderList = []
+const closing: HeaderList = ['connection', 'close']
 
 /** `/livez` says that this process answers; `/readyz` that it can do its work. Neither needs a key and neither tells secrets. */
 async function health (app: FastifyInstance): Promise<void> {
@@ -30,7 +31,7 @@ async function health (app: FastifyInstance): Promise<void> {
   app.decorate('closingHeaders', () => draining ? closing : open)
   // closing waits for open connections: one that was busy when it began must not stay open idle afterwards
   app.addHook('onSend', (_request, reply, _payload, done) => {
-    if (draining) reply.headers(closing)
+    if (draining) reply.header('connection', 'close')
     done()
   })
 

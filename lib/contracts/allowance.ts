@@ -1,3 +1,4 @@
+import type { HeaderList } from '../domain/header-list.ts'
 import type { Caller } from './jobs.ts'
 
 /** Limits of one subject; null = none. */
@@ -24,7 +25,7 @@ export interface BudgetRule {
 }
 
 /** Headers of both families (OpenAI's x-ratelimit-*, IETF's RateLimit and RateLimit-Policy), of the tightest rules. */
-export type LimitHeaders = Readonly<Record<string, string>>
+export type LimitHeaders = HeaderList
 
 export interface Admission {
   readonly headers: LimitHeaders

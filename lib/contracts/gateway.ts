@@ -1,3 +1,4 @@
+import type { HeaderList } from '../domain/header-list.ts'
 import type { Endpoint, StreamEvent } from '../providers/types.ts'
 import type { Caller } from './jobs.ts'
 
@@ -11,7 +12,7 @@ export interface GatewayRequest {
   readonly text: string
   readonly body: Readonly<Record<string, unknown>>
   /** A body that was read off the event loop: `body` has stand-ins for its bulk, `text` is empty. */
-  readonly large?: LargeBody
+  readonly large?: LargeBody | undefined
   readonly createdAt: number
   readonly startedAt: number
   /** When the client will have given up waiting for an answer to begin. */
@@ -48,12 +49,14 @@ export interface CacheWish {
   readonly ttlSeconds: number | null
 }
 
-/** x-sira-* and limit headers, lower case. */
-export type AnswerHeaders = Readonly<Record<string, string>>
+/** x-sira-* and limit headers. */
+export type AnswerHeaders = HeaderList
 
 /** An answer as a whole, in the caller's dialect. */
 export interface WholeAnswer {
   readonly headers: AnswerHeaders
+  /** USD, as in x-sira-cost; null = not known. */
+  readonly cost: string | null
   /** JSON text. */
   readonly body: string
 }

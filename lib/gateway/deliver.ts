@@ -19,8 +19,8 @@ export interface Target {
 export interface Prepared {
   readonly endpoint: Endpoint
   readonly body: string | Buffer
-  readonly parsed?: Readonly<Record<string, unknown>>
-  readonly wire?: Buffer
+  readonly parsed?: Readonly<Record<string, unknown>> | undefined
+  readonly wire?: Buffer | undefined
 }
 
 export interface DeliveryRequest {
@@ -168,12 +168,22 @@ function attempt (
   const { timeout, idleTimeout } = target.model.policy
   const { sink, signal, maxAnswerBytes } = request
   const { endpoint, body, parsed, wire } = prepared
-  const call = { endpoint, body, ...(parsed !== undefined && { parsed }), ...(wire !== undefined && { wire }), clientRequestId: `${request.id}:${number}`, signal, timeout, maxAnswerBytes }
-  // at least a moment: a deadline that is over was caught before
-  if (sink === null) return provider.call({ ...call, timeout: Math.max(1, Math.min(timeout, request.deadline - performance.now())) })
+  const clientRequestId = `${request.id}:${number}`
+  if (sink === null) {
+    // at least a moment: a deadline that is over was caught before
+    const left = Math.max(1, Math.min(timeout, request.deadline - performance.now()))
+    return provider.call({ endpoint, body, parsed, wire, clientRequestId, signal, timeout: left, maxAnswerBytes })
+  }
   let begun = false
   return provider.stream({
-    ...call,
+    endpoint,
+    body,
+    parsed,
+    wire,
+    clientRequestId,
+    signal,
+    timeout,
+    maxAnswerBytes,
     idleTimeout,
     sink: {
       events (events, resume, wire) {

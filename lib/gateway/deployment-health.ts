@@ -45,7 +45,8 @@ export function createDeploymentHealth (clock: () => number = () => performance.
     read (deployment, now) {
       const entry = entries.get(deployment)
       if (entry === undefined) return { inFlight: 0, latency: { unary: 0, stream: 0 }, breaker: closedBreaker, admitted: true }
-      return { ...view(entry, now), admitted: admits(entry.breaker, now) }
+      const { inFlight, latency, breaker } = view(entry, now)
+      return { inFlight, latency, breaker, admitted: admits(breaker, now) }
     },
     begin (deployment, stream) {
       const entry = entryOf(deployment)

@@ -28,12 +28,12 @@ export function fitTo (target: Target, provider: Provider | undefined, request: 
   if (provider?.endpoints.has(endpoint) === true) {
     if (endpoint !== '/v1/chat/completions') return { endpoint, body: forwardBody(text, body, { model: upstream }), dropped: [], translation: null }
     const fitted = fitParameters(kind, upstream, body as ChatRequest, rule)
-    return { ...chatBody(kind, fitted.changed ? null : text, fitted.body, upstream), dropped: fitted.dropped, translation: null }
+    return chatBody(kind, fitted.changed ? null : text, fitted.body, upstream, fitted.dropped, null)
   }
   const translation = provider?.endpoints.has('/v1/chat/completions') === true ? translate(endpoint, body) : null
   if (translation === null) throw new SiraError('unsupported_endpoint', { model: target.model.id, endpoint }, { param: 'model' })
   const fitted = fitParameters(kind, upstream, translation.chat, rule)
-  return { ...chatBody(kind, null, fitted.body, upstream), dropped: fitted.dropped, translation }
+  return chatBody(kind, null, fitted.body, upstream, fitted.dropped, translation)
 }
 
 /** As fitTo, for a body that stays off the event loop. */
@@ -52,9 +52,11 @@ export async function fitLarge (target: Target, provider: Provider | undefined, 
 }
 
 /** Adapters that translate read `parsed`; those that do not send the text. */
-function chatBody (kind: Target['provider']['kind'], text: string | null, chat: ChatRequest, upstream: string): Prepared {
+function chatBody (
+  kind: Target['provider']['kind'], text: string | null, chat: ChatRequest, upstream: string, dropped: readonly string[], translation: Translation | null
+): Fit {
   const parsed = chat.model === upstream ? chat : { ...chat, model: upstream }
   const endpoint = '/v1/chat/completions'
-  if (vendors[kind].dialect !== 'openai') return { endpoint, body: text ?? '', parsed }
-  return { endpoint, body: text === null ? JSON.stringify(parsed) : forwardBody(text, chat, { model: upstream }), parsed }
+  if (vendors[kind].dialect !== 'openai') return { endpoint, body: text ?? '', parsed, dropped, translation }
+  return { endpoint, body: text === null ? JSON.stringify(parsed) : forwardBody(text, chat, { model: upstream }), parsed, dropped, translation }
 }

@@ -4,6 +4,7 @@ import type { ChatCompletion } from '../contracts/chat.ts'
 import type { AnswerHeaders, GatewayRequest, StreamReply, WholeAnswer } from '../contracts/gateway.ts'
 import type { Usage } from '../contracts/prices.ts'
 import type { UsageJournal, UsageRecord } from '../contracts/usage.ts'
+import { headerObject } from '../domain/header-list.ts'
 import { costOfUsage, estimateCost } from '../domain/cost.ts'
 import { boundOutput, estimateInputTokens, estimateReceived, receive, type Received } from '../domain/estimate-tokens.ts'
 import { formatUsd } from '../domain/price.ts'
@@ -123,8 +124,9 @@ class Exchange {
     const body = translation === null ? answer.body : JSON.stringify(translation.answer(JSON.parse(answer.body) as ChatCompletion, answer.usage))
     const cached = this.#gateway.cache.store(this.#request, target.model.id, [{ name: null, data: body }], false)
     const headers = this.#headers(target, attempts, cached)
-    if (cost !== null) headers['x-sira-cost'] = formatUsd(cost)
-    return { headers, body }
+    const told = cost === null ? null : formatUsd(cost)
+    if (told !== null) headers.push('x-sira-cost', told)
+    return { headers, cost: told, body }
   }
 
   async streamed (model: ModelConfig, reply: StreamReply): Promise<WholeAnswer> {
@@ -160,7 +162,7 @@ class Exchange {
     const last = this.#lastEvents(translator, usage, usageEvent)
     write(last, () => {})
     recording?.complete(target.model.id)
-    return { headers: cost === null ? {} : { 'x-sira-cost': formatUsd(cost) }, body: '' }
+    return { headers: [], cost: cost === null ? null : formatUsd(cost), body: '' }
   }
 
   #lastEvents (translator: StreamTranslator | null, usage: Usage | null, usageEvent: string | null): readonly StreamEvent[] {
@@ -213,7 +215,7 @@ class Exchange {
       target, attempts, usage: spent, status: gone ? clientGone : told.status, errorCode: gone ? 'client_gone' : told.code, stream: reply !== null, estimated: begun || gone
     })
     if (begun) return told
-    const headers = { ...this.#headers(target, attempts, null), 'x-sira-model': model.id }
+    const headers = { ...headerObject(this.#headers(target, attempts, null)), 'x-sira-model': model.id }
     return new SiraError(told.code, told.params, {
       ...(told.param === null ? {} : { param: told.param }), ...(told.retryAfter === undefined ? {} : { retryAfter: told.retryAfter }),
       ...(told.upstream === null ? {} : { upstream: told.upstream }), headers: { ...told.headers, ...headers }, cause: failure
@@ -225,18 +227,15 @@ class Exchange {
     return partial === null ? { ...nothing, inputTokens: this.#inputTokens, outputTokens } : { ...partial, outputTokens }
   }
 
-  #headers (target: Target, attempts: number, cache: 'miss' | 'refresh' | null): Record<string, string> {
-    const headers: Record<string, string> = {
-      ...this.#admission.headers,
-      'x-sira-model': target.model.id,
-      'x-sira-provider': target.provider.name,
-      'x-sira-deployment': target.deployment.id,
-      'x-sira-attempts': String(attempts),
-      'x-sira-config-version': this.#version
-    }
+  #headers (target: Target, attempts: number, cache: 'miss' | 'refresh' | null): string[] {
+    const headers = this.#admission.headers.slice()
+    headers.push(
+      'x-sira-model', target.model.id, 'x-sira-provider', target.provider.name, 'x-sira-deployment', target.deployment.id,
+      'x-sira-attempts', String(attempts), 'x-sira-config-version', this.#version
+    )
     const dropped = this.#fit?.dropped
-    if (dropped !== undefined && dropped.length > 0) headers['x-sira-dropped-params'] = dropped.join(',')
-    if (cache !== null) headers['x-sira-cache'] = cache
+    if (dropped !== undefined && dropped.length > 0) headers.push('x-sira-dropped-params', dropped.join(','))
+    if (cache !== null) headers.push('x-sira-cache', cache)
     return headers
   }
 
@@ -278,19 +277,30 @@ function record (gateway: Gateway, request: GatewayRequest, outcome: Outcome): v
     endpoint,
     endUser: typeof label === 'string' ? label.slice(0, 256) : null,
     latencyMs: Math.round(performance.now() - startedAt),
-    ...outcome
+    model: outcome.model,
+    provider: outcome.provider,
+    deployment: outcome.deployment,
+    status: outcome.status,
+    errorCode: outcome.errorCode,
+    attempts: outcome.attempts,
+    usage: outcome.usage,
+    cost: outcome.cost,
+    firstTokenMs: outcome.firstTokenMs,
+    stream: outcome.stream,
+    cached: outcome.cached,
+    estimated: outcome.estimated
   }
   gateway.journal.append(line)
   gateway.observe(line, request.traceparent)
 }
 
 function replay (gateway: Gateway, request: GatewayRequest, model: ModelConfig, hit: { events: readonly StreamEvent[], ageSeconds: number }, reply: StreamReply | null): WholeAnswer {
-  const headers = { 'x-sira-model': model.id, 'x-sira-cache': 'hit', 'x-sira-attempts': '0', 'x-sira-cost': '0', age: String(hit.ageSeconds) }
+  const headers = ['x-sira-model', model.id, 'x-sira-cache', 'hit', 'x-sira-attempts', '0', 'x-sira-cost', '0', 'age', String(hit.ageSeconds)]
   record(gateway, request, {
     model: model.id, provider: null, deployment: null, status: 200, errorCode: null, attempts: 0, usage: nothing, cost: '0', firstTokenMs: null, stream: reply !== null, cached: true, estimated: false
   })
-  if (reply === null) return { headers, body: hit.events[0]!.data }
+  if (reply === null) return { headers, cost: '0', body: hit.events[0]!.data }
   reply.begin(headers)
   reply.write(hit.events, () => {})
-  return { headers: { 'x-sira-cost': '0' }, body: '' }
+  return { headers: [], cost: '0', body: '' }
 }

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import type { Admission, LimitHeaders, Limiting, LimitRule } from '../contracts/allowance.ts'
+import { headerObject } from '../domain/header-list.ts'
 import { limitHeaders, type LimitStanding } from '../domain/limit-headers.ts'
 import { SiraError } from '../errors.ts'
 import type { Logger } from '../log.ts'
@@ -9,7 +10,7 @@ import { createRateMeters, type RateMeter, type Verdict } from './rate-meters.ts
 import { createSlotMeters, type SlotMeter } from './slot-meters.ts'
 import { createStoreLink } from './store-link.ts'
 
-const unlimited: Admission = { headers: {}, settle () {} }
+const unlimited: Admission = { headers: [], settle () {} }
 
 /** One limit of one rule, as it is kept here. */
 interface Part {
@@ -98,7 +99,7 @@ export function createLimiting ({ pool, processId, log, clock = createMinuteCloc
     for (const meter of taken.slots) slots.release(meter)
     const { rule: { kind }, unit, limit } = parts[index]!
     if (verdict === 'cut') return new SiraError('unavailable', { dependency: 'Postgres' }, { retryAfter: 1 })
-    const headers = headersOf(parts)
+    const headers = headerObject(headersOf(parts))
     if (unit === 'slots') return new SiraError('concurrency_limit_exceeded', { kind, limit }, { retryAfter: 1, headers })
     if (unit === 'tokens' && tokens > limit) return new SiraError('rate_limit_exceeded', { kind, limit, unit }, { headers: { ...headers, 'x-should-retry': 'false' } })
     return new SiraError('rate_limit_exceeded', { kind, limit, unit }, { retryAfter: secondsLeft(), headers })

@@ -10,12 +10,12 @@ export interface ProviderRequest {
   /** The request body as JSON text or bytes, with the model's upstream name already in it. */
   readonly body: string | Buffer
   /** The same body parsed, where the caller has it, so that an adapter that translates need not parse it again. */
-  readonly parsed?: Readonly<Record<string, unknown>>
+  readonly parsed?: Readonly<Record<string, unknown>> | undefined
   /**
    * The body in the provider's own words already, for a large one that was translated off the event loop. It is sent as it is;
    * `parsed` then has stand-ins for its bulk and `body` is empty.
    */
-  readonly wire?: Buffer
+  readonly wire?: Buffer | undefined
   /** Sent as X-Client-Request-Id; the simulator's log shows it. At most 512 ASCII characters. */
   readonly clientRequestId: string
   /** Aborts the call; the promise then rejects with a ProviderFailure of code `aborted`. */

@@ -78,7 +78,14 @@ test.serial('a draining process is not ready but serves', async t => {
   const answer = await app.inject('/readyz')
   t.is(answer.statusCode, 503)
   t.deepEqual(answer.json<{ checks: object }>().checks, { postgres: { ok: true }, migrations: { ok: true }, temporal: { ok: true }, s3: { ok: true }, accepting: { ok: false, reason: 'shutting down' } })
-  t.is((await app.inject({ url: '/v1/models', headers: { authorization: `Bearer ${api.key}` } })).statusCode, 200)
+  const headers = { authorization: `Bearer ${api.key}` }
+  const models = await app.inject({ url: '/v1/models', headers })
+  t.like([models.statusCode, models.headers.connection], [200, 'close'])
+  // these are written past Fastify
+  for (const stream of [false, true]) {
+    const answered = await app.inject({ method: 'POST', url: '/v1/chat/completions', headers, payload: { model: 'sim-instant', messages: [{ role: 'user', content: 'hi' }], stream } })
+    t.like([answered.statusCode, answered.headers.connection], [200, 'close'])
+  }
 })
 
 for (const [dialect, url] of [['openai', '/v1/batches'], ['native', '/api/v1/batch']] as const) {

@@ -8,9 +8,10 @@ import { createSseReply, type SseReply } from '../../api/gateway/sse-reply.ts'
 /** A server that answers every request with `write`, and a connection to it. */
 async function open (t: ExecutionContext, write: (stream: SseReply) => Promise<void>): Promise<Socket> {
   const app = Fastify({ genReqId: () => 'req_test' })
+  app.decorate('closingHeaders', () => [])
   app.get('/', async (request, reply) => {
     const stream = createSseReply(request, reply)
-    stream.begin({ date: 'today' })
+    stream.begin(['date', 'today'])
     await write(stream)
     return reply
   })
