@@ -279,6 +279,24 @@ test('a stream that falls silent times out, however long the first byte took, an
   await within3s(t, 'the connection stays open', () => upstream.requests[0]!.socket.destroyed)
 })
 
+test('the idle time begins anew with each byte', async t => {
+  let lastAt = 0
+  const { provider, request, events } = await setUp(t, (_request, response) => {
+    begin(response)
+    let sent = 0
+    const timer = setInterval(() => {
+      response.write(sse(chunk('a')))
+      lastAt = performance.now()
+      if (++sent === 12) clearInterval(timer)
+    }, 50)
+    response.on('close', () => { clearInterval(timer) })
+  })
+  t.is((await failureOf(t, provider.stream({ ...request, idleTimeout: 250 }))).class.code, 'timeout')
+  const silent = performance.now() - lastAt
+  t.is(events.length, 12)
+  t.true(silent > 240, `${silent} ms`)
+})
+
 test('a stream that drips on meets the total deadline and no idle one', async t => {
   const { provider, request, events } = await setUp(t, (_request, response) => {
     begin(response)
