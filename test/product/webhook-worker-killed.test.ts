@@ -3,6 +3,7 @@ import { createKeyring } from '../../lib/crypto/seal.ts'
 import { startProduct, type Product } from '../support/product.ts'
 import { startReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts'
 import { addEndpoint, addEvents, testEncryptionKeys } from '../support/webhooks.ts'
+import { administer } from './support/gateway.ts'
 import { kill } from './support/kills.ts'
 
 let product: Product
@@ -50,4 +51,36 @@ test.serial('every event is delivered under its one id though the only worker is
   const unexplained = receiver.received.filter(request => wanted.has(request.id)).length - count
   t.log({ events: events.length, requests: receiver.received.length, attempts: count, unexplained })
   t.true(unexplained >= 0 && unexplained <= 3 * 3 * 40)
+})
+
+test.serial('a replay whose worker is killed with -9 while it queues and while it delivers ends with every event delivered again, under its own id', async t => {
+  const { pool } = product
+  const tenant = { organizationId: 'org_default', projectId: 'proj_default' }
+  receiver.behave(() => ({ status: 200, delay: 20 }))
+  const endpoint = await addEndpoint(pool, tenant, { url: `${receiver.url}/replayed`, concurrency: 10, eventTypes: ['replay.*'] }, createKeyring(testEncryptionKeys))
+  const since = new Date(Date.now() - 1_000).toISOString()
+  const events: string[] = []
+  for (let batch = 0; batch < 16; batch++) events.push(...await addEvents(pool, tenant, 50, { type: 'replay.test' }))
+  await receiver.arrived(events.length, '/replayed')
+  const { id } = await administer(product, 'POST', `/webhooks/${endpoint.id}/replay`, { since })
+  for (const more of [1, 400]) {
+    await receiver.arrived(events.length + more, '/replayed')
+    await kill(product, 'worker').replaced
+  }
+  const replay = async (): Promise<{ state: string, counts: object }> => await administer(product, 'GET', `/jobs/${id}`)
+  const end = performance.now() + 60_000
+  let now = await replay()
+  while (now.state !== 'succeeded') {
+    if (performance.now() > end) throw new Error(`not ended: ${JSON.stringify(now)}`)
+    await new Promise(resolve => { setTimeout(resolve, 100) })
+    now = await replay()
+  }
+  t.like(now.counts, { total: events.length, succeeded: events.length, failed: 0 })
+  const times = new Map<string, number>()
+  for (const request of receiver.received) if (request.path === '/replayed') times.set(request.id, (times.get(request.id) ?? 0) + 1)
+  t.deepEqual([...times.keys()].sort(), [...events].sort())
+  const again = [...times.values()].reduce((sum, count) => sum + count, 0) - 2 * events.length
+  t.log({ events: events.length, again })
+  t.true([...times.values()].every(count => count >= 2), 'each came a second time')
+  t.true(again <= 2 * 40, 'and only what was under way at a kill a third')
 })
