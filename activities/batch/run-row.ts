@@ -2,15 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { CallOwner, Limiter } from '../../lib/contracts/limiter.ts'
 import type { PinnedPrice } from '../../lib/contracts/prices.ts'
 import { estimateCost } from '../../lib/domain/cost.ts'
-import { costOf } from '../../lib/domain/price.ts'
 import { SiraError } from '../../lib/errors.ts'
 import { retryDelay } from '../../lib/domain/retry-delay.ts'
-import { ProviderFailure, type Provider, type ProviderAnswer } from '../../lib/providers/types.ts'
-import type { RowResult } from '../../lib/store/batch-rows.ts'
+import { ProviderFailure, type Provider } from '../../lib/providers/types.ts'
 import type { Config } from '../../lib/config.ts'
 import type { ActiveBatch } from './active-batches.ts'
 import type { Row } from './prepare-row.ts'
 import type { RowBudgets } from './row-budgets.ts'
+import { answered, failed } from './row-results.ts'
 
 export interface RowDependencies {
   readonly providers: Pick<ReadonlyMap<string, Provider>, 'get'>
@@ -101,36 +100,6 @@ export async function runRow (batch: ActiveBatch, row: Row, owner: CallOwner, { 
     }
     const delay = retryDelay({ attempt: attempts, retryAfter: failure.class.retryAfter, random: Math.random() })
     await sleep(delay, undefined, { signal: batch.claiming }).catch(() => {}) // aborted: the loop's head sees why
-  }
-}
-
-function answered (row: Row, attempts: number, price: PinnedPrice, answer: ProviderAnswer): RowResult {
-  return {
-    line: row.line,
-    customId: row.customId,
-    state: 'ok',
-    statusCode: answer.statusCode,
-    requestId: answer.requestId,
-    attempts,
-    errorCode: null,
-    errorMessage: null,
-    body: answer.body,
-    settlement: answer.usage === null ? null : { provider: price.provider, model: row.model, usage: answer.usage, cost: costOf(answer.usage, price) }
-  }
-}
-
-function failed (row: Row, attempts: number, failure: ProviderFailure | null, error: { code: string, message: string }): RowResult {
-  return {
-    line: row.line,
-    customId: row.customId,
-    state: 'error',
-    statusCode: failure?.statusCode ?? null,
-    requestId: failure?.requestId ?? null,
-    attempts,
-    errorCode: error.code,
-    errorMessage: error.message,
-    body: failure?.body ?? null,
-    settlement: null
   }
 }
 

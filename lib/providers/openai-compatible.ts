@@ -6,6 +6,7 @@ import { readRequestId } from './http-call.ts'
 import type { HttpAnswer } from './http-call.ts'
 import { parseObject } from './json-object.ts'
 import { createChatReader } from './openai/chat-stream.ts'
+import { lastUsage } from './openai/last-usage.ts'
 import { createPaths } from './openai/paths.ts'
 import { errorInside, isError, readError } from './openai/read-error.ts'
 import { createResponsesReader } from './openai/responses-stream.ts'
@@ -47,16 +48,13 @@ export function createOpenAICompatible (provider: ProviderConfig): Provider {
 
 function readAnswer (upstream: Upstream, answer: HttpAnswer): ProviderAnswer {
   const { statusCode, text } = answer
-  const parsed = parseObject(text)
   const requestId = readRequestId(answer.headers)
+  const last = lastUsage(text)
+  if (last !== null) return { statusCode, requestId, body: text, usage: readUsage(last, undefined) }
+  const parsed = parseObject(text)
   if (parsed === null) throw ownFailure('answer_invalid', true, { statusCode, requestId })
   if (isError(parsed)) throw errorInside(upstream, parsed, answer)
-  return { statusCode, requestId, body: onOneLine(text), usage: readUsage(parsed.usage, parsed.service_tier) }
-}
-
-/** JSON has raw line breaks only between tokens, so they can go without touching a value (a number's digits, say). */
-function onOneLine (text: string): string {
-  return text.includes('\n') || text.includes('\r') ? text.replace(/[\r\n][ \t\r\n]*/g, ' ').trim() : text
+  return { statusCode, requestId, body: text, usage: readUsage(parsed.usage, parsed.service_tier) }
 }
 
 /** Usage is always asked for, as it is billed; a vendor that refuses the field tells it unasked. */

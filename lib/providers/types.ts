@@ -31,7 +31,7 @@ export interface ProviderAnswer {
   readonly statusCode: number
   /** The provider's own request id, where it sent one. */
   readonly requestId: string | null
-  /** The answer as JSON text on one line. */
+  /** The answer as JSON text; as it came, line breaks and all, from a provider that speaks the dialect of the endpoint. */
   readonly body: string
   /** null when the answer carries no usage, as moderations do. */
   readonly usage: Usage | null

@@ -39,7 +39,7 @@ export function createAnthropic (provider: ProviderConfig): Provider {
       const answer = await upstream.post(toCall(request, toBody(request)))
       const { statusCode, text } = answer
       const message = readMessage(upstream, answer)
-      const body = request.endpoint === '/v1/messages' ? onOneLine(text) : JSON.stringify(toChatCompletion(message, now()))
+      const body = request.endpoint === '/v1/messages' ? text : JSON.stringify(toChatCompletion(message, now()))
       return { statusCode, requestId: readRequestId(answer.headers), body, usage: readMessageUsage(message['usage']) }
     },
 
@@ -107,11 +107,6 @@ function unfinished (upstream: Upstream, answer: HttpAnswer, requestId: string |
   const parsed = parseObject(answer.text)
   if (!isObject(parsed?.['error'])) return ownFailure('answer_invalid', true, { statusCode: answer.statusCode, requestId })
   return upstream.failure(readAnthropicError(parsed), answer.statusCode, { requestId, body: JSON.stringify(parsed) })
-}
-
-/** JSON has raw line breaks only between tokens, so they can go without touching a value (a number's digits, say). */
-function onOneLine (text: string): string {
-  return text.includes('\n') || text.includes('\r') ? text.replace(/[\r\n][ \t\r\n]*/g, ' ').trim() : text
 }
 
 function now (): number {

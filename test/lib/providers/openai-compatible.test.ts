@@ -119,11 +119,15 @@ for (const [name, usage, expected] of usages) {
   })
 }
 
-test('an answer over several lines becomes one line with every value untouched', async t => {
-  const { provider } = await setUp(t, (_request, response) => {
-    answer(response, '{\r\n  "text": "a\\n  b",\n  "big": 12345678901234567890,\n\n  "list": [\n    1.10\n  ]\n}\n')
-  })
-  t.is((await provider.call(request)).body, '{ "text": "a\\n  b", "big": 12345678901234567890, "list": [ 1.10 ] }')
+test('an answer goes on as it came, and one of megabytes has its usage read', async t => {
+  const pretty = '{\r\n  "text": "a\\n  b",\n  "big": 12345678901234567890\n}\n'
+  const large = JSON.stringify({ data: 'x'.repeat(1_500_000), usage: { prompt_tokens: 7, total_tokens: 7 } }, null, 1)
+  for (const [text, usage] of [[pretty, null], [large, { inputTokens: 7, cachedInputTokens: 0, outputTokens: 0, reasoningTokens: 0 }]] as const) {
+    const { provider } = await setUp(t, (_request, response) => { answer(response, text) })
+    const answered = await provider.call({ ...request, maxAnswerBytes: 2_000_000 })
+    t.is(answered.body, text)
+    t.deepEqual(answered.usage as unknown, usage)
+  }
 })
 
 test('an answer in many pieces that split characters is put together', async t => {
