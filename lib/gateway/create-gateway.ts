@@ -12,7 +12,7 @@ import { createPrometheusMetrics, type PrometheusMetrics } from '../telemetry/pr
 import { openJournal } from '../usage/journal.ts'
 import { createDeploymentHealth } from './deployment-health.ts'
 import { createResponseCache } from './response-cache.ts'
-import type { Gateway } from './serve.ts'
+import type { Gateway } from './gateway.ts'
 
 export interface GatewayProcess {
   readonly gateway: Gateway

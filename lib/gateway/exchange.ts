@@ -1,0 +1,202 @@
+import type { Admission, Reservation } from '../contracts/allowance.ts'
+import type { ChatCompletion } from '../contracts/chat.ts'
+import type { AnswerHeaders, GatewayRequest, StreamReply, WholeAnswer } from '../contracts/gateway.ts'
+import type { Usage } from '../contracts/prices.ts'
+import { mayUseModel } from '../contracts/scopes.ts'
+import { costOfUsage } from '../domain/cost.ts'
+import { estimateReceived, receive, type Received } from '../domain/estimate-tokens.ts'
+import { headerObject } from '../domain/header-list.ts'
+import { formatUsd } from '../domain/price.ts'
+import { SiraError } from '../errors.ts'
+import type { ModelConfig } from '../providers/catalog-types.ts'
+import type { ProviderAnswer, StreamEvent, StreamOutcome } from '../providers/types.ts'
+import { toClientError } from './client-error.ts'
+import { deliver, DeliveryFailure, type DeliveryRequest, type Prepared, type Target } from './deliver.ts'
+import type { Gateway } from './gateway.ts'
+import { fitLarge, fitTo, type Fit } from './prepare.ts'
+import { noUsage, recordUsage } from './record-usage.ts'
+import type { StreamTranslator } from './translation.ts'
+
+/** Not HTTP's, but what proxies log when the client closed the connection. */
+const clientGone = 499
+
+/** Output tokens of a whole answer whose provider did not tell, by its JSON text; vectors and verdicts are no output. */
+function estimateAnswer (endpoint: string, json: string): number {
+  return endpoint === '/v1/embeddings' || endpoint === '/v1/moderations' ? 0 : Math.ceil(json.length / 4)
+}
+
+/** One request between admission and settlement. A class, because both ways to answer share what they have to settle. */
+export class Exchange {
+  readonly #gateway: Gateway
+  readonly #request: GatewayRequest
+  readonly #admission: Admission
+  readonly #reservation: Reservation
+  readonly #inputTokens: number
+  readonly #version: string
+  #fit: Fit | null = null
+  #firstAt: number | null = null
+  readonly #received: Received = { events: 0, characters: 0, least: Infinity }
+
+  constructor (gateway: Gateway, request: GatewayRequest, admission: Admission, reservation: Reservation, inputTokens: number, version: string) {
+    this.#gateway = gateway
+    this.#request = request
+    this.#admission = admission
+    this.#reservation = reservation
+    this.#inputTokens = inputTokens
+    this.#version = version
+  }
+
+  async whole (model: ModelConfig): Promise<WholeAnswer> {
+    let delivered
+    try {
+      delivered = await this.#deliver(model, null)
+    } catch (error) {
+      throw this.#fail(error, model)
+    }
+    const { target, attempts } = delivered
+    const answer = delivered.answer as ProviderAnswer
+    const { translation } = this.#fit!
+    // a provider that does not tell is billed by what came
+    const known = answer.usage ?? { ...noUsage, inputTokens: this.#inputTokens, outputTokens: estimateAnswer(this.#request.endpoint, answer.body) }
+    const cost = this.#settle({ target, attempts, usage: known, status: 200, errorCode: null, stream: false, estimated: answer.usage === null })
+    const body = translation === null ? answer.body : JSON.stringify(translation.answer(JSON.parse(answer.body) as ChatCompletion, answer.usage))
+    const cached = this.#gateway.cache.store(this.#request, target.model.id, [{ name: null, data: body }], false)
+    const headers = this.#headers(target, attempts, cached)
+    const told = cost === null ? null : formatUsd(cost)
+    if (told !== null) headers.push('x-sira-cost', told)
+    return { headers, cost: told, body }
+  }
+
+  async streamed (model: ModelConfig, reply: StreamReply): Promise<WholeAnswer> {
+    const recording = this.#gateway.cache.record(this.#request)
+    let translator: StreamTranslator | null = null
+    let opened: { target: Target, headers: AnswerHeaders } | null = null
+    const write = (events: readonly StreamEvent[], resume: () => void, wire?: string | null): boolean => {
+      recording?.add(events)
+      return events.length === 0 || reply.write(events, resume, wire)
+    }
+    let delivered
+    try {
+      delivered = await this.#deliver(model, (target, events, resume, wire) => {
+        for (const { data } of events) receive(this.#received, data)
+        if (opened === null) {
+          this.#firstAt = performance.now()
+          translator = this.#fit!.translation?.stream() ?? null
+          // how often it was tried is known by now: nothing is tried again after the first event
+          opened = { target, headers: this.#headers(target, this.#attempts, recording === null ? null : 'miss') }
+          reply.begin(opened.headers)
+        }
+        return translator === null ? write(events, resume, wire) : write(events.flatMap(({ data }) => translator!.push(data)), resume)
+      })
+    } catch (error) {
+      throw this.#fail(error, model, reply)
+    }
+    const { target, attempts } = delivered
+    const { usage, usageEvent } = delivered.answer as StreamOutcome
+    if (opened === null) reply.begin(this.#headers(target, attempts, null)) // a stream without an event
+    // a provider that does not tell is billed by what came
+    const known = usage ?? this.#estimate(null)
+    const cost = this.#settle({ target, attempts, usage: known, status: 200, errorCode: null, stream: true, estimated: usage === null })
+    const last = this.#lastEvents(translator, usage, usageEvent)
+    write(last, () => {})
+    recording?.complete(target.model.id)
+    return { headers: [], cost: cost === null ? null : formatUsd(cost), body: '' }
+  }
+
+  #lastEvents (translator: StreamTranslator | null, usage: Usage | null, usageEvent: string | null): readonly StreamEvent[] {
+    if (translator !== null) return translator.end(usage)
+    const options = this.#request.body.stream_options as { include_usage?: unknown } | null | undefined
+    return usageEvent !== null && options?.include_usage === true ? [{ name: null, data: usageEvent }] : []
+  }
+
+  #attempts = 0
+
+  #deliver (model: ModelConfig, sink: DeliveryRequest['sink']) {
+    const { catalog, providers, health, maxAnswerBytes } = this.#gateway
+    const { id, caller, signal, deadline } = this.#request
+    return deliver({ catalog, providers, health }, {
+      id,
+      model,
+      allows: fallback => mayUseModel(caller.models, fallback),
+      prepare: target => {
+        const provider = providers.get(target.provider.name)
+        const { large } = this.#request
+        if (large !== undefined) return fitLarge(target, provider, this.#request, large).then(fit => this.#use(fit))
+        return this.#use(fitTo(target, provider, this.#request))
+      },
+      signal,
+      deadline,
+      maxAnswerBytes,
+      sink
+    })
+  }
+
+  #use (fit: Fit): Prepared {
+    this.#fit = fit
+    this.#attempts += 1
+    return fit
+  }
+
+  /** Settles a request that failed and gives the error to tell. */
+  #fail (error: unknown, model: ModelConfig, reply: StreamReply | null = null): unknown {
+    if (!(error instanceof DeliveryFailure)) {
+      this.#admission.settle(0)
+      this.#reservation.settle(null)
+      return error
+    }
+    const { failure, target, attempts, begun } = error
+    const told = toClientError(failure)
+    const gone = failure.class.code === 'aborted'
+    // what a provider began to send, or was at work on when the client left, it bills
+    const spent = begun || gone ? this.#estimate(failure.partialUsage) : noUsage
+    this.#settle({
+      target, attempts, usage: spent, status: gone ? clientGone : told.status, errorCode: gone ? 'client_gone' : told.code, stream: reply !== null, estimated: begun || gone
+    })
+    if (begun) return told
+    const headers = { ...headerObject(this.#headers(target, attempts, null)), 'x-sira-model': model.id }
+    return new SiraError(told.code, told.params, {
+      ...(told.param === null ? {} : { param: told.param }), ...(told.retryAfter === undefined ? {} : { retryAfter: told.retryAfter }),
+      ...(told.upstream === null ? {} : { upstream: told.upstream }), headers: { ...told.headers, ...headers }, cause: failure
+    })
+  }
+
+  #estimate (partial: Usage | null): Usage {
+    const outputTokens = Math.max(partial?.outputTokens ?? 0, estimateReceived(this.#received))
+    return partial === null ? { ...noUsage, inputTokens: this.#inputTokens, outputTokens } : { ...partial, outputTokens }
+  }
+
+  #headers (target: Target, attempts: number, cache: 'miss' | 'refresh' | null): string[] {
+    const headers = this.#admission.headers.slice()
+    headers.push(
+      'x-sira-model', target.model.id, 'x-sira-provider', target.provider.name, 'x-sira-deployment', target.deployment.id,
+      'x-sira-attempts', String(attempts), 'x-sira-config-version', this.#version
+    )
+    const dropped = this.#fit?.dropped
+    if (dropped !== undefined && dropped.length > 0) headers.push('x-sira-dropped-params', dropped.join(','))
+    if (cache !== null) headers.push('x-sira-cache', cache)
+    return headers
+  }
+
+  /** Writes down and settles, once. Gives the cost in pico-USD. */
+  #settle (end: { target: Target, attempts: number, usage: Usage, status: number, errorCode: string | null, stream: boolean, estimated: boolean }): bigint | null {
+    const { target, attempts, usage, status, errorCode, stream, estimated } = end
+    const cost = costOfUsage(usage, target.deployment.prices)
+    recordUsage(this.#gateway, this.#request, {
+      model: target.model.id,
+      provider: target.provider.name,
+      deployment: target.deployment.id,
+      status,
+      errorCode,
+      attempts,
+      usage,
+      cost: cost === null ? null : cost.toString(),
+      firstTokenMs: this.#firstAt === null ? null : Math.round(this.#firstAt - this.#request.startedAt),
+      stream,
+      cached: false,
+      estimated
+    })
+    this.#admission.settle(usage.inputTokens + usage.outputTokens)
+    this.#reservation.settle(cost)
+    return cost
+  }
+}
