@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Context } from '@temporalio/activity'
 import { parseChunk } from '../../lib/batch-input/parse-chunk.ts'
 import type { ChunkOutcome } from '../../lib/contracts/workflows.ts'
 import { readChunk } from '../../lib/store/batches.ts'
 import { claimLease, releaseLease, type ActivityLease } from '../../lib/store/activity-leases.ts'
 import { throughOutage } from '../../lib/store/retry-outage.ts'
-import { withHeartbeat } from '../heartbeat.ts'
+import { createJoinedRuns, type Run, type StopReason } from '../joined-runs.ts'
 import { createActiveBatches, type ActiveBatch } from './active-batches.ts'
 import type { BatchDependencies } from './dependencies.ts'
 import { openRows } from './open-rows.ts'
@@ -18,46 +17,18 @@ const CLAIM_INTERVAL = 100
 
 /**
  * Works the chunks of batches: reads a chunk's byte range, skips the rows Postgres has results for, calls the provider
- * for the rest. One run per chunk and process: a second attempt of the same activity, which Temporal starts after it
- * lost sight of the first (an outage of its own, say), joins the run that is under way instead of repeating it.
+ * for the rest. One run per chunk and process.
  */
 export function createChunkRunner (dependencies: BatchDependencies) {
   const { pool, objects, config, workerId } = dependencies
   const activeBatches = createActiveBatches(dependencies)
   const spending = dependencies.spending === undefined ? null : createRowBudgets(dependencies.spending)
-  const running = new Map<string, { promise: Promise<ChunkOutcome>, stop: (reason: 'cancelled' | 'handover') => void }>()
+  const join = createJoinedRuns(workerId, startRun)
 
-  return { runChunk }
+  return { runChunk: async ({ batchId, chunk }: { batchId: string, chunk: number }): Promise<ChunkOutcome> => await join(batchId, chunk) }
 
-  async function runChunk ({ batchId, chunk }: { batchId: string, chunk: number }): Promise<ChunkOutcome> {
-    const { info, cancellationSignal } = Context.current()
-    const key = `${batchId}:${chunk}`
-    let run = running.get(key)
-    if (run === undefined) {
-      const execution = info.workflowExecution!
-      run = startRun({ resourceId: batchId, part: chunk, workerId, workflowId: execution.workflowId, runId: execution.runId, activityId: info.activityId, attempt: info.attempt })
-      running.set(key, run)
-      const forget = (): void => { running.delete(key) }
-      run.promise.then(forget, forget)
-    }
-    const { promise, stop } = run
-    const onCancelled = (): void => {
-      const reason = String((cancellationSignal.reason as Error | undefined)?.message)
-      // Any other reason means that Temporal gave this attempt up, not that the work is unwanted: it goes on, and the next attempt joins it.
-      if (reason === 'WORKER_SHUTDOWN') stop('handover')
-      else if (reason === 'CANCELLED') stop('cancelled')
-    }
-    if (cancellationSignal.aborted) onCancelled()
-    cancellationSignal.addEventListener('abort', onCancelled, { once: true })
-    try {
-      return await withHeartbeat(async () => await promise)
-    } finally {
-      cancellationSignal.removeEventListener('abort', onCancelled)
-    }
-  }
-
-  function startRun (lease: ActivityLease): { promise: Promise<ChunkOutcome>, stop: (reason: 'cancelled' | 'handover') => void } {
-    let wanted: 'cancelled' | 'handover' | null = null
+  function startRun (lease: ActivityLease): Run<ChunkOutcome> {
+    let wanted: StopReason | null = null
     let batch: ActiveBatch | null = null
     return {
       promise: work(),

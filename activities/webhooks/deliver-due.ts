@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Context } from '@temporalio/activity'
 import type { DeliverOutcome } from '../../lib/contracts/workflows.ts'
 import { claimLease, releaseLease, type ActivityLease } from '../../lib/store/activity-leases.ts'
 import { throughOutage } from '../../lib/store/retry-outage.ts'
 import { readDispatch, settleDispatch } from '../../lib/store/webhook-dispatch.ts'
-import { withHeartbeat } from '../heartbeat.ts'
+import { createJoinedRuns, type Run } from '../joined-runs.ts'
 import { createActiveEndpoints } from './active-endpoints.ts'
 import { createAlarm, type Alarm } from './alarm.ts'
 import type { WebhookDependencies } from './dependencies.ts'
@@ -18,21 +17,16 @@ const CLAIM_INTERVAL = 100
 /** ms before the worker is ended by force at which attempts under way are given up, so that outcomes can still be saved. */
 const SHUTDOWN_MARGIN = 1_500
 
-interface Run { readonly promise: Promise<DeliverOutcome>, readonly stop: () => void }
-
-/**
- * Delivers what is due at an endpoint. One run per endpoint and process: a second attempt of the same activity, which Temporal starts after it
- * lost sight of the first, joins the run that is under way instead of sending everything twice.
- */
+/** Delivers what is due at an endpoint; one run per endpoint and process, so that a second attempt sends nothing twice. */
 export function createDeliverDue (dependencies: WebhookDependencies) {
   const { pool, config, workerId } = dependencies
   const endpoints = createActiveEndpoints(pool, dependencies.keyring)
   const readers = { ordered: createDueReader(pool, { ordered: true }), unordered: createDueReader(pool, { ordered: false }) }
   const writer = createOutcomeWriter({ pool, onSaved: createHealthWatch(dependencies) })
-  const running = new Map<string, Run>()
+  const join = createJoinedRuns(workerId, startRun)
 
   return {
-    deliverDue,
+    deliverDue: async ({ endpointId }: { endpointId: string }): Promise<DeliverOutcome> => await join(endpointId, 0),
     /** Tells what has just become due, so that dispatchers of this process need not find out by looking. */
     hint (endpointIds: readonly string[]): void {
       for (const id of endpointIds) {
@@ -42,31 +36,7 @@ export function createDeliverDue (dependencies: WebhookDependencies) {
     }
   }
 
-  async function deliverDue ({ endpointId }: { endpointId: string }): Promise<DeliverOutcome> {
-    const { info, cancellationSignal } = Context.current()
-    let run = running.get(endpointId)
-    if (run === undefined) {
-      const execution = info.workflowExecution!
-      run = startRun({ resourceId: endpointId, part: 0, workerId, workflowId: execution.workflowId, runId: execution.runId, activityId: info.activityId, attempt: info.attempt })
-      running.set(endpointId, run)
-      const forget = (): void => { running.delete(endpointId) }
-      run.promise.then(forget, forget)
-    }
-    const { promise, stop } = run
-    const onCancelled = (): void => {
-      // any other reason means that Temporal gave this attempt up, not that the work is unwanted: it goes on, and the next attempt joins it
-      if (['WORKER_SHUTDOWN', 'CANCELLED'].includes(String((cancellationSignal.reason as Error | undefined)?.message))) stop()
-    }
-    if (cancellationSignal.aborted) onCancelled()
-    cancellationSignal.addEventListener('abort', onCancelled, { once: true })
-    try {
-      return await withHeartbeat(async () => await promise)
-    } finally {
-      cancellationSignal.removeEventListener('abort', onCancelled)
-    }
-  }
-
-  function startRun (lease: ActivityLease): Run {
+  function startRun (lease: ActivityLease): Run<DeliverOutcome> {
     const alarm = createAlarm()
     const calls = new AbortController()
     let stopped = false
