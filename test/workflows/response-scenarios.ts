@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity'
+import { ApplicationFailure, Context } from '@temporalio/activity'
 import type { WorkflowHandle } from '@temporalio/client'
 import type { ResponseActivities } from '../../activities/response/index.ts'
 import type { responseWorkflow } from '../../workflows/response.ts'
 import type { Trace } from './scenarios.ts'
+import { workUntilCancelled } from './work-until-cancelled.ts'
 
 export interface ResponseScenario {
   readonly name: string
@@ -37,17 +38,9 @@ export const responseScenarios: readonly ResponseScenario[] = [
   {
     name: 'response-run-cancelled-by-operator',
     activities: trace => fakes(trace, async () => {
-      const context = Context.current()
-      const beat = setInterval(() => { context.heartbeat() }, 100)
-      try {
-        await context.cancelled
-      } catch (error) {
-        if (!(error instanceof CancelledFailure)) throw error
-        trace.push('stopped')
-        throw error
-      } finally {
-        clearInterval(beat)
-      }
+      const cancelled = await workUntilCancelled()
+      trace.push('stopped')
+      throw cancelled
     }),
     async drive (handle, trace) {
       while (!trace.includes('run 1')) await sleep(10)

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CancelledFailure, Context } from '@temporalio/activity'
 import type { WorkflowHandle } from '@temporalio/client'
 import type { BatchActivities } from '../../activities/batch/index.ts'
 import type { BatchWorkflowInput, ChunkOutcome } from '../../lib/contracts/workflows.ts'
 import type { batchWorkflow } from '../../workflows/batch.ts'
+import { workUntilCancelled } from './work-until-cancelled.ts'
 
 /** What the fake activities were asked to do, in order. */
 export type Trace = string[]
@@ -93,15 +93,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'batch-run-cancelled-by-operator',
     activities: trace => fakes(trace, 1, async () => {
       trace.push('chunk 0 started')
-      const context = Context.current()
-      const beat = setInterval(() => { context.heartbeat() }, 100)
-      try {
-        await context.cancelled
-      } catch (error) {
-        if (!(error instanceof CancelledFailure)) throw error
-      } finally {
-        clearInterval(beat)
-      }
+      await workUntilCancelled()
       return 'cancelled'
     }),
     async drive (handle, trace) {

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CancelledFailure, Context } from '@temporalio/activity'
 import type { WorkflowHandle } from '@temporalio/client'
 import type { ReplayActivities } from '../../activities/webhook-replay/index.ts'
 import type { ReplayCountOutcome, ReplayQueueOutcome, WebhookReplayInput } from '../../lib/contracts/workflows.ts'
 import type { webhookReplayWorkflow } from '../../workflows/webhook-replay.ts'
 import type { Trace } from './scenarios.ts'
+import { workUntilCancelled } from './work-until-cancelled.ts'
 
 export interface WebhookReplayScenario {
   readonly name: string
@@ -60,18 +60,9 @@ export const webhookReplayScenarios: readonly WebhookReplayScenario[] = [
       ...fakes(trace, ['queued']),
       async queueReplay () {
         trace.push('queue')
-        const context = Context.current()
-        const beat = setInterval(() => { context.heartbeat() }, 100)
-        try {
-          await context.cancelled
-        } catch (error) {
-          if (!(error instanceof CancelledFailure)) throw error
-          trace.push('stopped')
-          throw error
-        } finally {
-          clearInterval(beat)
-        }
-        return 'queued'
+        const cancelled = await workUntilCancelled()
+        trace.push('stopped')
+        throw cancelled
       }
     }),
     async drive (handle, trace) {
