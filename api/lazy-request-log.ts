@@ -1,9 +1,10 @@
 import type { FastifyBaseLogger } from 'fastify'
+import { levels } from 'pino'
 
 type ChildOptions = Parameters<FastifyBaseLogger['child']>[1]
 type Method = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace'
 
-const ranks: Readonly<Record<string, number>> = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60, silent: Infinity }
+const ranks: Readonly<Record<string, number>> = { ...levels.values, silent: Infinity }
 
 /**
  * Fastify makes a logger for every request, and most requests for a model write no line: to make one costs about 3 % of such a request

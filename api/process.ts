@@ -28,8 +28,8 @@ import { createJobFeed } from './realtime/job-feed.ts'
 /** ms that the start waits for the registration; afterwards it goes on alone, and requests for a model are refused until it is there. */
 const REGISTRATION_PATIENCE = 3_000
 
-// V8 lets garbage grow to several times what lives (66 MB under load) before it collects. So memory stays flat under load, for about a
-// percent of CPU (bench/gateway.ts, part soak).
+// V8 lets garbage grow to several times what lives (66 MB under load) before it collects. So memory stays flat under load; what
+// it costs in CPU is less than the noise of a machine (docs/decisions/0038).
 setFlagsFromString('--heap-growing-percent=100')
 
 const config = loadConfig()

@@ -26,7 +26,8 @@ export async function answer ({ gateway }: Dependencies, endpoint: Endpoint, wor
   try {
     const { cost } = await serve(gateway, wanted, stream)
     // a comment, which every SSE parser passes over: headers went out before the cost was known
-    stream.end((cost === null ? '' : `: x-sira-cost ${cost}\n\n`) + words.end)
+    if (cost !== null) stream.comment(`x-sira-cost ${cost}`)
+    stream.end(words.end)
   } catch (error) {
     if (!stream.begun()) throw error
     if (!(error instanceof SiraError)) request.log.error({ err: error }, 'stream failed')

@@ -52,7 +52,9 @@ export async function serveResponse (dependencies: Dependencies, request: Fastif
     const { event, response } = last as { event: StreamEvent, response: ResponseObject }
     const answered = await kept(response)
     const data = answered === response ? event.data : JSON.stringify({ ...JSON.parse(event.data) as object, response: answered })
-    stream.end(`event: ${event.name}\ndata: ${data}\n\n${cost === null ? '' : `: x-sira-cost ${cost}\n\n`}`)
+    stream.write([{ name: event.name, data }], () => {})
+    if (cost !== null) stream.comment(`x-sira-cost ${cost}`)
+    stream.end('')
   } catch (error) {
     if (!stream.begun()) throw error
     if (!(error instanceof SiraError)) request.log.error({ err: error }, 'stream failed')

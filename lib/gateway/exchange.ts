@@ -1,6 +1,6 @@
 import type { Admission, Reservation } from '../contracts/allowance.ts'
 import type { ChatCompletion } from '../contracts/chat.ts'
-import type { AnswerHeaders, GatewayRequest, StreamReply, WholeAnswer } from '../contracts/gateway.ts'
+import type { GatewayRequest, StreamReply, WholeAnswer } from '../contracts/gateway.ts'
 import type { Usage } from '../contracts/prices.ts'
 import { mayUseModel } from '../contracts/scopes.ts'
 import { costOfUsage } from '../domain/cost.ts'
@@ -70,7 +70,7 @@ export class Exchange {
   async streamed (model: ModelConfig, reply: StreamReply): Promise<WholeAnswer> {
     const recording = this.#gateway.cache.record(this.#request)
     let translator: StreamTranslator | null = null
-    let opened: { target: Target, headers: AnswerHeaders } | null = null
+    let opened = false
     const write = (events: readonly StreamEvent[], resume: () => void, wire?: string | null): boolean => {
       recording?.add(events)
       return events.length === 0 || reply.write(events, resume, wire)
@@ -79,12 +79,12 @@ export class Exchange {
     try {
       delivered = await this.#deliver(model, (target, events, resume, wire) => {
         for (const { data } of events) receive(this.#received, data)
-        if (opened === null) {
+        if (!opened) {
+          opened = true
           this.#firstAt = performance.now()
           translator = this.#fit!.translation?.stream() ?? null
           // how often it was tried is known by now: nothing is tried again after the first event
-          opened = { target, headers: this.#headers(target, this.#attempts, recording === null ? null : 'miss') }
-          reply.begin(opened.headers)
+          reply.begin(this.#headers(target, this.#attempts, recording === null ? null : 'miss'))
         }
         return translator === null ? write(events, resume, wire) : write(events.flatMap(({ data }) => translator!.push(data)), resume)
       })
@@ -93,7 +93,7 @@ export class Exchange {
     }
     const { target, attempts } = delivered
     const { usage, usageEvent } = delivered.answer as StreamOutcome
-    if (opened === null) reply.begin(this.#headers(target, attempts, null)) // a stream without an event
+    if (!opened) reply.begin(this.#headers(target, attempts, null)) // a stream without an event
     // a provider that does not tell is billed by what came
     const known = usage ?? this.#estimate(null)
     const cost = this.#settle({ target, attempts, usage: known, status: 200, errorCode: null, stream: true, estimated: usage === null })

@@ -15,22 +15,26 @@ export function endpointReach ({ organizationId, projectId, scopes }: Caller): E
   return { organizationId, projectId, whole: hasScope(scopes, 'organization') }
 }
 
-/** An endpoint as it is shown: no secret, no value of a header. */
-export interface EndpointRow {
-  readonly id: string
-  readonly project_id: string
+/** What a caller sets of an endpoint, by the names of its columns. */
+export interface EndpointFields {
   readonly scope: 'project' | 'organization'
-  readonly resource_id: string | null
   readonly description: string
   readonly targets: readonly WebhookTarget[]
   readonly event_types: readonly string[]
   readonly metadata: Readonly<Record<string, string>> | null
   readonly payload: 'thin' | 'full'
   readonly payload_version: PayloadVersion
-  readonly signature: 'hmac' | 'ed25519'
   readonly requests_per_second: number | null
   readonly concurrency: number
   readonly ordered: boolean
+}
+
+/** An endpoint as it is shown: no secret, no value of a header. */
+export interface EndpointRow extends EndpointFields {
+  readonly id: string
+  readonly project_id: string
+  readonly resource_id: string | null
+  readonly signature: 'hmac' | 'ed25519'
   readonly header_names: readonly string[]
   readonly enabled: boolean
   readonly disabled_reason: DisabledReason | null
@@ -83,20 +87,6 @@ export async function lockEndpoint (client: Queryable, reach: EndpointReach, id:
 /** Endpoints of a project, those of single jobs left out. */
 export async function countEndpoints (database: Queryable, tenant: Tenant): Promise<number> {
   return (await readRow<{ count: number }>(database, 'SELECT count(*) AS count FROM webhook_endpoint WHERE organization_id = $1 AND project_id = $2 AND resource_id IS NULL', [tenant.organizationId, tenant.projectId]))!.count
-}
-
-/** What a caller sets of an endpoint, by the names of its columns. */
-export interface EndpointFields {
-  readonly scope: 'project' | 'organization'
-  readonly description: string
-  readonly targets: readonly WebhookTarget[]
-  readonly event_types: readonly string[]
-  readonly metadata: Readonly<Record<string, string>> | null
-  readonly payload: 'thin' | 'full'
-  readonly payload_version: PayloadVersion
-  readonly requests_per_second: number | null
-  readonly concurrency: number
-  readonly ordered: boolean
 }
 
 /** Custom headers, sealed as one JSON text; null = none. */
