@@ -63,7 +63,10 @@ export function receiveBody (payload: Readable, limit: number, length: number | 
   }
   const onEnd = (): void => { finish(length === null || received === length ? null : broken()) }
   const onError = (error: Error): void => { finish(error instanceof SiraError ? error : broken()) }
-  const onClose = (): void => { finish(broken()) }
+  const onClose = (): void => {
+    // every body is closed after its end: an error that nobody sees would cost a stack trace
+    if (!finished) finish(broken())
+  }
   payload.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose)
 }
 
