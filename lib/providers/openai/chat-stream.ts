@@ -38,9 +38,10 @@ export function createChatReader (upstream: Upstream, sink: StreamSink, showsUsa
       first = false
       tier = readTier(tierOfChunk.exec(data)?.[1])
     }
-    if (!data.includes('"usage"')) return unnamed(event)
     if (toldUsage.test(data)) return readTold(event)
-    return showsUsage ? unnamed(event) : { name: null, data: data.replace(nullUsage, '') }
+    if (showsUsage) return unnamed(event)
+    const shown = data.replace(nullUsage, '')
+    return shown === data ? unnamed(event) : { name: null, data: shown }
   }
 
   const readTold = (event: StreamEvent): StreamEvent | null => {
