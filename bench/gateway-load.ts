@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Pool } from 'undici'
-import { chunkCount, longChunkCount, requestBody, checkStream } from './support/gateway-wire.ts'
+import { chunkCount, longChunkCount, pacedChunkCount, requestBody, checkStream } from './support/gateway-wire.ts'
 import type { LoadTarget, LoadOrder, LoadResult, Timing } from './support/gateway-load.ts'
 
 /* Makes the calls of the gateway benchmark, and checks every answer. One order at a time; see support/gateway-load.ts. */
@@ -44,7 +44,7 @@ async function call ({ url, path, key, model }: LoadTarget, stream: boolean): Pr
   })
   const endedAt = performance.now()
   const text = Buffer.concat(parts).toString('utf8')
-  if (stream) checkStream(text, model === 'long' ? longChunkCount : chunkCount)
+  if (stream) checkStream(text, model === 'long' ? longChunkCount : model === 'paced' ? pacedChunkCount : chunkCount)
   else if (!text.includes('"total_tokens":190') || !text.endsWith('}')) throw new Error(`A wrong answer: ${text.slice(0, 300)}`)
   return { ms: endedAt - startedAt, firstMs: firstAt - startedAt, longestGapMs: longestGap }
 }

@@ -61,23 +61,25 @@ async function addedLines (bench: GatewayBench, sira: Sira): Promise<Line[]> {
   const warm = await bench.load.run({ kind: 'closed', target: sira.target('fast'), stream: false, inFlight, calls: 5_000, seconds: Infinity })
   const warmStreams = await bench.load.run({ kind: 'closed', target: sira.target('fast'), stream: true, inFlight, calls: 1_000, seconds: Infinity })
   await sira.expectUsage(warm.answered + warmStreams.answered)
-  for (const model of ['fast', 'slow'] as const) {
-    for (const stream of [false, true]) {
-      const targets = [bench.direct(model), bench.passThrough.target(model), sira.target(model)]
-      const { timings } = await bench.load.run({ kind: 'open', targets, stream, rate, seconds: options.seconds })
-      await sira.expectUsage(timings[2]!.length)
-      const added = (place: number, what: keyof Timing, share: number): number =>
-        percentile(timings[place]!.map(timing => timing[what]), share) - percentile(timings[0]!.map(timing => timing[what]), share)
-      const line = (name: string, what: keyof Timing, share: number, limit: number): Line => ({
+  const measure = async (model: LoadTarget['model'], stream: boolean, what: keyof Timing, shares: ReadonlyArray<{ name: string, share: number, limit?: number }>): Promise<void> => {
+    const targets = [bench.direct(model), bench.passThrough.target(model), sira.target(model)]
+    const { timings } = await bench.load.run({ kind: 'open', targets, stream, rate, seconds: options.seconds })
+    await sira.expectUsage(timings[2]!.length)
+    for (const { name, share, limit } of shares) {
+      const [direct, passThrough, ours] = timings.map(of => percentile(of.map(timing => timing[what]), share)) as [number, number, number]
+      const added = ours - direct
+      lines.push({
         measure: `${rate}/s${model === 'slow' ? ', answered after 50 ms' : ''}: added ${name}`,
-        baseline: `${added(1, what, share).toFixed(2)} ms (pass-through), direct ${percentile(timings[0]!.map(timing => timing[what]), share).toFixed(2)} ms`,
-        sira: `${added(2, what, share).toFixed(2)} ms`,
-        budget: { limit, value: added(2, what, share) }
+        baseline: `${(passThrough - direct).toFixed(2)} ms (pass-through), direct ${direct.toFixed(2)} ms`,
+        sira: `${added.toFixed(2)} ms = ${(added / (passThrough - direct)).toFixed(1)}×`,
+        ...(limit === undefined ? {} : { budget: { limit, value: added } })
       })
-      if (stream) lines.push(line('time to the first chunk, p50', 'firstMs', 0.5, 1))
-      else lines.push(line('time, p50', 'ms', 0.5, 0.8), line('time, p99', 'ms', 0.99, 3))
     }
   }
+  await measure('fast', false, 'ms', [{ name: 'time, p50', share: 0.5, limit: 0.8 }, { name: 'time, p99', share: 0.99, limit: 3 }])
+  await measure('paced', true, 'firstMs', [{ name: 'time to the first chunk, p50', share: 0.5, limit: 1 }])
+  await measure('slow', false, 'ms', [{ name: 'time, p50', share: 0.5 }, { name: 'time, p99', share: 0.99 }])
+  await measure('slow', true, 'firstMs', [{ name: 'time to the first chunk, p50', share: 0.5 }])
   return lines
 }
 

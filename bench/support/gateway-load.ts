@@ -1,7 +1,7 @@
 import { answerOf, startChild } from './child.ts'
 
 /** Where calls go. `model` also tells which answer is right. */
-export interface LoadTarget { readonly url: string, readonly path: string, readonly key: string | null, readonly model: 'fast' | 'slow' | 'long' }
+export interface LoadTarget { readonly url: string, readonly path: string, readonly key: string | null, readonly model: 'fast' | 'slow' | 'paced' | 'long' }
 
 export type LoadOrder =
   | { readonly kind: 'closed', readonly target: LoadTarget, readonly stream: boolean, readonly inFlight: number, readonly calls: number, readonly seconds: number }

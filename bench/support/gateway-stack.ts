@@ -123,7 +123,7 @@ function serving (stack: Stack, processes: number): number[] {
 
 /** Limits and budgets that all requests count against and none meets. */
 function configuration (upstream: string): string {
-  const names = ['fast', 'slow', 'long']
+  const names = ['fast', 'slow', 'paced', 'long']
   return `providers:
 ${names.map(name => `  - { name: ${name}, kind: openai, base_url: "${upstream}/${name}/v1", max_concurrency: 2000 }`).join('\n')}
 models:

@@ -29,6 +29,8 @@ export const wholeAnswer = Buffer.from(JSON.stringify({
 export const chunkCount = 40
 /** 20 s at a chunk every 200 ms. */
 export const longChunkCount = 100
+/** Few, so that three hundred streams begun each second leave the machine room. */
+export const pacedChunkCount = 10
 
 const chunk = (choices: readonly object[], told: object | null): string =>
   `data: ${JSON.stringify({ ...head, object: 'chat.completion.chunk', service_tier: 'default', system_fingerprint: 'fp_bench', choices, usage: told })}\n\n`
@@ -42,6 +44,7 @@ function wordOf (number: number): string { return `word-${number} ` }
 
 export const chunks = chunksOf(chunkCount)
 export const longChunks = chunksOf(longChunkCount)
+export const pacedChunks = chunksOf(pacedChunkCount)
 
 /** Throws unless the stream's text has every chunk once, in order, its usage and its end. */
 export function checkStream (text: string, count: number): void {
