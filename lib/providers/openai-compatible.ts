@@ -50,7 +50,7 @@ function readAnswer (upstream: Upstream, answer: HttpAnswer): ProviderAnswer {
   const { statusCode, text } = answer
   const requestId = readRequestId(answer.headers)
   const last = lastUsage(text)
-  if (last !== null) return { statusCode, requestId, body: text, usage: readUsage(last, undefined) }
+  if (last !== null) return { statusCode, requestId, body: text, usage: readUsage(last.usage, last.tier) }
   const parsed = parseObject(text)
   if (parsed === null) throw ownFailure('answer_invalid', true, { statusCode, requestId })
   if (isError(parsed)) throw errorInside(upstream, parsed, answer)
