@@ -26,15 +26,22 @@ async function readAll (socket: WebSocket, id: string): Promise<string[]> {
   await new Promise<void>((resolve, reject) => {
     socket.on('message', data => {
       const text = String(data)
+      // what cannot be read has no id
+      if (text.startsWith('{"type":"error"')) reject(new Error(text))
       if (!text.includes(`"id":"${id}"`)) return
       messages.push(text)
       if (text.startsWith('{"type":"done"')) resolve()
-      if (text.startsWith('{"type":"error"')) reject(new Error(text))
     })
     socket.once('close', () => { reject(new Error('closed')) })
   })
   return messages
 }
+
+test.serial('a message of 3 MB is read, in a thread, by the api as it is compiled', async t => {
+  const socket = await connect(t)
+  socket.send(request('large', 'All work and no play makes a dull day. '.repeat(80_000)))
+  t.true((await readAll(socket, 'large')).length > 1)
+})
 
 test.serial('a socket whose client stops reading stops its provider, costs the api no memory, and carries everything when the client reads on', async t => {
   const socket = await connect(t)
