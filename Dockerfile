@@ -9,7 +9,10 @@ RUN npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY lib lib
 COPY api api
-# The api runs compiled: the loader of TypeScript would cost each process about 100 MB.
+COPY worker worker
+COPY activities activities
+COPY workflows workflows
+# Both run compiled: the loader of TypeScript would cost each process about 100 MB.
 RUN npm run build && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM node:20.20.2-bookworm-slim

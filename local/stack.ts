@@ -17,8 +17,8 @@ export interface StackOptions {
   /** Of the first api; another free one is taken when it is busy. 0 or absent = a free one. */
   readonly port?: number
   readonly apiCount?: number
-  /** Where it is not the source: the compiled one of `npm run build`, for measurements. */
-  readonly apiProgram?: string
+  /** Runs what `npm run build` made, as the image does, in place of the sources. */
+  readonly compiled?: boolean
   readonly workerCount?: number
   /** Added to the environment of all processes; DATABASE_URL and the like count here too. */
   readonly env?: Readonly<Record<string, string>>
@@ -49,8 +49,9 @@ const drainDeadline = 30_000
  * (DATABASE_URL, TEMPORAL_ADDRESS, S3_ENDPOINT, SIRA_SIMULATOR_URL) is used instead of being started.
  */
 export async function startStack (options: StackOptions): Promise<Stack> {
-  const { apiCount = 1, apiProgram = 'api/server.ts', workerCount = 1, say = () => {} } = options
+  const { apiCount = 1, compiled = false, workerCount = 1, say = () => {} } = options
   const environment: Readonly<Record<string, string | undefined>> = { ...process.env, ...options.env }
+  const program = (path: string): string => compiled ? `dist/${path}.js` : `${path}.ts`
   const dataDir = resolve(options.dataDir)
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   chmodSync(dataDir, 0o700)
@@ -104,13 +105,13 @@ export async function startStack (options: StackOptions): Promise<Stack> {
       ...apiUrls.map(async (url, index) => {
         const name = numbered('api', index)
         const apiEnv = { ...env, HOST: '127.0.0.1', PORT: new URL(url).port }
-        const service = { name, program: apiProgram, env: apiEnv, logFile: logFile(name), isReady: async () => answersReady(url), stopDeadline: drainDeadline }
+        const service = { name, program: program('api/server'), env: apiEnv, logFile: logFile(name), isReady: async () => answersReady(url), stopDeadline: drainDeadline }
         await supervised(name, async launched => startService(service, launched))
       }),
       ...Array.from({ length: workerCount }, async (_, index) => {
         const name = numbered('worker', index)
         const isReady = async (log: string): Promise<boolean> => log.includes('"worker ready"')
-        const service = { name, program: 'worker/main.ts', env, logFile: logFile(name), isReady, stopDeadline: drainDeadline }
+        const service = { name, program: program('worker/main'), env, logFile: logFile(name), isReady, stopDeadline: drainDeadline }
         await supervised(name, async launched => startService(service, launched))
       })
     ]

@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
 import pg from 'pg'
 import { migrate } from '../lib/store/migrate.ts'
 import { type AvaCounts, countAvaResults } from './ava-output.ts'
@@ -13,7 +14,8 @@ import type { Process } from './launch.ts'
 
 /**
  * `npm test [-- files and ava flags]`: starts one Postgres, one Temporal and one S3 server in a temporary folder, makes
- * the template database that test files clone, runs ava, and stops everything. The last line is `N passed, N failed`.
+ * the template database that test files clone, compiles what tests start as processes, runs ava, and stops everything. The last line is
+ * `N passed, N failed`.
  */
 const started: Process[] = []
 const folder = mkdtempSync(join(tmpdir(), 'sira-test-'))
@@ -22,7 +24,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => { 
 
 let result: AvaCounts = { passed: 0, failed: 1 }
 try {
-  const engines = await startEngines()
+  // both to their end: an engine that came up after a failure would be left behind
+  const [starting, compiling] = await Promise.allSettled([startEngines(), compile()] as const)
+  if (starting.status === 'rejected') throw starting.reason
+  if (compiling.status === 'rejected') throw compiling.reason
+  const engines = starting.value
   if (!interrupted) result = await runAva(engines)
 } catch (error) {
   console.error(error)
@@ -57,6 +63,15 @@ async function startEngines (): Promise<Record<string, string>> {
     SIRA_TEST_S3_ENDPOINT: s3.endpoint,
     SIRA_TEST_S3_ACCESS_KEY: s3.accessKey,
     SIRA_TEST_S3_SECRET_KEY: s3.secretKey
+  }
+}
+
+/** As `npm run build`: tests of whole processes run what the image runs. */
+async function compile (): Promise<void> {
+  try {
+    await promisify(execFile)(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { cwd: join(import.meta.dirname, '..') })
+  } catch (error) {
+    throw new Error(`It does not compile:\n${(error as { stdout?: string }).stdout ?? ''}`, { cause: error })
   }
 }
 

@@ -61,7 +61,7 @@ export async function startGatewayBench (folder: string): Promise<{ bench: Gatew
 async function startSira (folder: string, env: Readonly<Record<string, string>>, key: string): Promise<Sira> {
   // own engines even where the environment names others: a benchmark writes to nobody's database
   const own = { DATABASE_URL: '', TEMPORAL_ADDRESS: '', S3_ENDPOINT: '', S3_BUCKET: '', SIRA_ADMIN_KEY: '' }
-  const stack = await startStack({ dataDir: join(folder, 'data'), workerCount: 0, apiProgram: 'dist/api/server.js', env: { ...own, ...env }, say: message => { console.error(message) } })
+  const stack = await startStack({ dataDir: join(folder, 'data'), workerCount: 0, compiled: true, env: { ...own, ...env }, say: message => { console.error(message) } })
   const pool = new pg.Pool({ connectionString: stack.databaseUrl, max: 1 })
   const target = (model: LoadTarget['model']): LoadTarget => ({ url: stack.apiUrl, path: '/v1/chat/completions', key, model })
   let known = 0

@@ -24,7 +24,7 @@ test('an api process that cannot register yet admits no request for a model, and
   const listening = /listening at (http:[^"]+)/
   const api = await startService({
     name: 'api',
-    program: 'api/server.ts',
+    program: 'dist/api/server.js',
     env: { ...process.env, ...testEnvironment({ DATABASE_URL: databaseUrl, SIRA_SIMULATOR_URL: simulator.url }), LOG_LEVEL: 'info' },
     logFile,
     isReady: async log => listening.test(log),

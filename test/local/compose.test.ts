@@ -46,7 +46,7 @@ test('compose starts programs that exist, and that the image contains', t => {
   const sent = read('.dockerignore').split('\n').filter(line => line.startsWith('!')).map(line => line.slice(1))
   const within = (path: string, places: string[]): boolean => places.some(place => path === place || path.startsWith(`${place}/`))
   const programs = ours.map(name => compose.services[name]?.command?.at(-1) ?? '')
-  t.deepEqual(programs, ['dist/api/server.js', 'worker/main.ts', 'local/migrate.ts', 'local/simulator/server.ts'])
+  t.deepEqual(programs, ['dist/api/server.js', 'dist/worker/main.js', 'local/migrate.ts', 'local/simulator/server.ts'])
   t.true(read('Dockerfile').includes('COPY --from=build /app/dist dist\n'), 'what is compiled there')
   const sources = programs.map(path => path.replace(/^dist\/(.*)\.js$/, '$1.ts'))
   for (const path of [...sources, 'tsconfig.build.json', 'local/prepare.ts', 'local/create-key.ts', 'local/generate-client.mjs', 'prisma/migrations', 'lib', 'workflows', 'activities', 'package-lock.json']) {

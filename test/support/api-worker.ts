@@ -8,7 +8,7 @@ export async function startTestWorker (environment: Readonly<Record<string, stri
   const folder = await mkdtemp(join(tmpdir(), 'sira-worker-'))
   const worker = await startService({
     name: 'worker',
-    program: 'worker/main.ts',
+    program: 'dist/worker/main.js',
     // workflow code is the same for all test files: bundled once, it saves each the better part of its start
     env: { ...process.env, SIRA_WORKFLOW_BUNDLE: join(tmpdir(), 'sira-test-workflows.js'), ...environment, LOG_LEVEL: 'info' },
     logFile: join(folder, 'worker.log'),

@@ -9,7 +9,7 @@ const socket = process.env.LOOP_WATCH_SOCKET
 /** Longest time between two looks; what is shorter is not told apart. */
 const every = 2
 
-if (isMainThread && socket !== undefined && process.argv[1]?.endsWith('api/server.ts')) {
+if (isMainThread && socket !== undefined && /\bapi.server\.(ts|js)$/.test(process.argv[1] ?? '')) {
   const account = '/proc/thread-self/schedstat' // Linux: ns that this thread has run
   const cpuNow = existsSync(account) ? () => Number(readFileSync(account, 'latin1').split(' ', 1)[0]) / 1e6 : () => performance.now()
   let last = { cpu: cpuNow(), wall: performance.now() }

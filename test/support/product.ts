@@ -77,7 +77,7 @@ export async function startProduct (options: ProductOptions): Promise<Product> {
       shared = testEnvironment({ DATABASE_URL: database.url })
     }
     const env = { ...shared, LOG_LEVEL: 'info', SIRA_SIMULATOR_URL: simulator.url, SIRA_CONFIG: config, ...options.env }
-    const stack = await startStack({ dataDir: join(folder, 'data'), workerCount, apiCount, env })
+    const stack = await startStack({ dataDir: join(folder, 'data'), workerCount, apiCount, compiled: true, env })
     undo.push(stack.stop)
     const pool = new pg.Pool({ connectionString: stack.databaseUrl, max: 4 })
     pool.on('error', () => {}) // an idle connection, when Postgres is killed
