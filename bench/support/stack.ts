@@ -88,6 +88,7 @@ async function start (folder: string, inFlight: number, env: Readonly<Record<str
     const own = { DATABASE_URL: '', TEMPORAL_ADDRESS: '', S3_ENDPOINT: '', S3_BUCKET: '', SIRA_ADMIN_KEY: '', SIRA_WORKFLOW_BUNDLE: join(folder, 'workflow-bundle.js') }
     const stack = await startStack({
       dataDir: join(folder, 'data'),
+      compiled: true,
       env: { ...own, SIRA_SIMULATOR_URL: url, SIRA_CONFIG: configFile, ...env },
       say: message => { console.error(message) }
     })

@@ -39,7 +39,7 @@ test.serial('a batch survives kill -9 of its only worker again and again, and pa
   t.true(Math.min(...reports.map((report, index) => report.gap - atMost(3_000, starts[index]!))) <= 0)
 })
 
-test.serial('a batch whose worker is killed with -9 while it begins, begins within 6 s', async t => {
+test.serial('a batch whose worker is killed with -9 while it begins, begins within 8 s', async t => {
   const { user, stack } = product
   const rows = makeRows(100)
   const fileId = await uploadRows(user, rows)
@@ -56,10 +56,11 @@ test.serial('a batch whose worker is killed with -9 while it begins, begins with
   t.deepEqual(judge(evidence, rows, 'completed'), [])
   const took = evidence.calls[0]!.started_ms - at
   t.log({ took, start })
-  t.true(took <= atMost(6_000, start), `${took} ms`)
+  // 3 s without a heartbeat, 1 s in which the workflow waits for the dead worker, and what a start takes; 15 minutes without heartbeats
+  t.true(took <= atMost(8_000, start), `${took} ms`)
 })
 
-test.serial('a batch whose worker is killed with -9 while it writes the files is completed within 8 s', async t => {
+test.serial('a batch whose worker is killed with -9 while it writes the files is completed within 10 s', async t => {
   const { user, stack } = product
   const rows = makeRows(400)
   const watch = watchBatch(product, user, await sendBatch(user, rows))
@@ -78,8 +79,8 @@ test.serial('a batch whose worker is killed with -9 while it writes the files is
   t.deepEqual(judge(evidence, rows, 'completed'), [])
   t.deepEqual(reportKills(evidence, []).unexplained, [], 'no row is called twice')
   t.log({ took, start })
-  // 5 s without a heartbeat, then the files are written anew
-  t.true(took <= atMost(8_000, start), `${took} ms`)
+  // 5 s without a heartbeat, then the files are written anew; 2 hours without heartbeats
+  t.true(took <= atMost(10_000, start), `${took} ms`)
 })
 
 /** Stops a process from answering; resumes it when called. */
