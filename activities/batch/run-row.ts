@@ -105,5 +105,6 @@ export async function runRow (batch: ActiveBatch, row: Row, owner: CallOwner, { 
 
 /** pico-USD reserved for a call: every byte of the request as if it were a token, which no tokenizer exceeds, and all the output it may produce. */
 function estimate (price: PinnedPrice, bytes: number, output: number): bigint {
-  return estimateCost(price.sheet ?? { input: price.input, output: price.output }, bytes, output)
+  // without a sheet the pinned price itself is one; a new object for each row would be worked out for each row
+  return estimateCost(price.sheet ?? price, bytes, output)
 }
