@@ -3,7 +3,8 @@ import test, { type ExecutionContext } from 'ava'
 import { createKeyring } from '../../lib/crypto/seal.ts'
 import { freePort } from '../../local/engines/ports.ts'
 import { startProduct, type Product } from '../support/product.ts'
-import { disableEndpoint } from '../../lib/store/webhook-settings.ts'
+import { inTransaction } from '../../lib/store/database.ts'
+import { disableEndpoint, endpointReach, lockEndpoint } from '../../lib/store/webhook-settings.ts'
 import { createTestTenant } from '../support/tenant.ts'
 import { openReceiver } from '../support/webhook-receiver.ts'
 import { addEndpoint, addEvents, testEncryptionKeys } from '../support/webhooks.ts'
@@ -24,15 +25,14 @@ async function deliver (t: ExecutionContext, others: readonly string[]): Promise
   const keyring = createKeyring(testEncryptionKeys)
   receiver.behave(({ path }) => path.startsWith('/hang') ? 'hang' : path.startsWith('/drip') ? 'drip' : { status: 204 })
   const tenants = []
-  const endpoints: string[] = []
   for (const url of [...Array.from({ length: GOOD }, (_, number) => `${receiver.url}/good/${number}`), ...others.map(url => url.replace('receiver', receiver.url))]) {
     const { caller } = await createTestTenant(product.pool)
-    endpoints.push((await addEndpoint(product.pool, caller, { url }, keyring)).id)
-    tenants.push(caller)
+    const { id } = await addEndpoint(product.pool, caller, { url }, keyring)
+    tenants.push({ caller, id })
   }
   const startedAt = performance.now()
   // the bad ones first each time: whoever took turns would let the good ones wait for them
-  for (let round = 0; round < EVENTS / 20; round++) for (const tenant of tenants.toReversed()) await addEvents(product.pool, tenant, 20)
+  for (let round = 0; round < EVENTS / 20; round++) for (const { caller } of tenants.toReversed()) await addEvents(product.pool, caller, 20)
   const isGood = ({ path }: { path: string }): boolean => path.startsWith('/good')
   while (receiver.received.filter(isGood).length < GOOD * EVENTS) {
     if (performance.now() - startedAt > 60_000) throw new Error(`${receiver.received.filter(isGood).length} of ${GOOD * EVENTS} came`)
@@ -40,7 +40,13 @@ async function deliver (t: ExecutionContext, others: readonly string[]): Promise
   }
   const good = receiver.received.filter(isGood)
   t.is(new Set(good.map(({ id }) => id)).size, GOOD * EVENTS)
-  for (const id of endpoints) await disableEndpoint(product.pool, id) // what hangs would go on beside the next go
+  // as their owner does: what hangs would go on beside the next go
+  for (const { caller, id } of tenants) {
+    await inTransaction(product.pool, async client => {
+      await lockEndpoint(client, endpointReach(caller), id)
+      await disableEndpoint(client, id)
+    })
+  }
   return good.at(-1)!.at - startedAt
 }
 
