@@ -5,15 +5,14 @@ import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { bundleWorkflowCode, DefaultLogger, type WorkflowBundleOption } from '@temporalio/worker'
+import { sourceRoot } from '../lib/source-root.ts'
 
-/** Of the sources, which stand beside what is compiled: workflow code is bundled from them. */
-const root = new URL(import.meta.url.endsWith('.ts') ? '../' : '../../', import.meta.url)
-const workflowsPath = fileURLToPath(new URL('workflows/index.ts', root))
+const workflowsPath = fileURLToPath(new URL('workflows/index.ts', sourceRoot))
 /** ms */
 const BUNDLE_TIMEOUT = 60_000
 
 /** All that a workflow may import by value. */
-const sources = [new URL('workflows/', root), new URL('lib/domain/', root)]
+const sources = [new URL('workflows/', sourceRoot), new URL('lib/domain/', sourceRoot)]
 
 /**
  * The workflow code as one script. Bundling takes over a second, which a restarted worker does not have: with a file it
@@ -36,7 +35,7 @@ export async function writeWorkflowBundle (file: string): Promise<void> {
 
 /** In a process of its own: the bundler leaves about 100 MB behind that a worker would carry for its whole life. */
 async function bundleApart (file: string): Promise<void> {
-  await promisify(execFile)(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('worker/bundle.ts', root)), file], { timeout: BUNDLE_TIMEOUT })
+  await promisify(execFile)(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('worker/bundle.ts', sourceRoot)), file], { timeout: BUNDLE_TIMEOUT })
 }
 
 async function bundle (): Promise<{ code: string }> {

@@ -1,12 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { readFile, readdir } from 'node:fs/promises'
 import pg from 'pg'
+import { sourceRoot } from '../source-root.ts'
 
 /** Arbitrary but fixed: processes that start together queue here instead of racing. */
 const MIGRATION_LOCK = 7_231_905
 
-// compiled, this file is one folder deeper
-const folder = new URL(import.meta.url.endsWith('.ts') ? '../../prisma/migrations/' : '../../../prisma/migrations/', import.meta.url)
+const folder = new URL('prisma/migrations/', sourceRoot)
 
 interface Migration { readonly name: string, readonly sql: string, readonly checksum: string }
 

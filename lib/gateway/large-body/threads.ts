@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { Piscina } from 'piscina'
 import type { LargeText } from '../../contracts/gateway.ts'
 import { SiraError } from '../../errors.ts'
+import { isCompiled } from '../../source-root.ts'
 import { untold, type Told } from './told.ts'
 
 /**
@@ -12,8 +13,6 @@ const kinds = { compute: { threads: Math.max(1, Math.min(2, availableParallelism
 type Kind = keyof typeof kinds
 /** Pieces of work of a kind that wait for their turn. The bytes that they hold have a bound of their own (room.ts). */
 const mostWaiting = 64
-
-const isCompiled = !import.meta.url.endsWith('.ts')
 
 /** The module `name` beside the one at `url`, as source or compiled. */
 export function threadModule (name: string, url: string): URL { return new URL(`${name}.${isCompiled ? 'js' : 'ts'}`, url) }
