@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { CallOwner, Limiter } from '../../lib/contracts/limiter.ts'
 import type { PinnedPrice } from '../../lib/contracts/prices.ts'
 import { estimateCost } from '../../lib/domain/cost.ts'
+import { sheetOf } from '../../lib/domain/price.ts'
 import { SiraError } from '../../lib/errors.ts'
 import { retryDelay } from '../../lib/domain/retry-delay.ts'
 import { ProviderFailure, type Provider } from '../../lib/providers/types.ts'
@@ -105,6 +106,5 @@ export async function runRow (batch: ActiveBatch, row: Row, owner: CallOwner, { 
 
 /** pico-USD reserved for a call: every byte of the request as if it were a token, which no tokenizer exceeds, and all the output it may produce. */
 function estimate (price: PinnedPrice, bytes: number, output: number): bigint {
-  // without a sheet the pinned price itself is one; a new object for each row would be worked out for each row
-  return estimateCost(price.sheet ?? price, bytes, output)
+  return estimateCost(sheetOf(price), bytes, output)
 }

@@ -77,6 +77,10 @@ export function pinPrices (models: ReadonlyMap<string, PricedModel>, ids: Iterab
 
 /** pico-USD of one answer at a pinned price; null when a price it needs is unknown. */
 export function costOf (usage: Usage, price: PinnedPrice): bigint | null {
-  // without a sheet the pinned price itself is one, of three kinds
-  return costOfUsage(usage, price.sheet ?? price)
+  return costOfUsage(usage, sheetOf(price))
+}
+
+/** All prices of a pinned price. Without a sheet it is one itself, of three kinds; a new object each time would be worked out each time. */
+export function sheetOf (price: PinnedPrice): PriceSheet {
+  return price.sheet ?? price
 }
