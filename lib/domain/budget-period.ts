@@ -1,8 +1,6 @@
 import type { BudgetRule } from '../contracts/allowance.ts'
 
 const day = 86_400_000
-/** The last answer for months: asked for every request, and a Date is slow to make. */
-let month = { midnight: NaN, start: NaN }
 
 /**
  * Start of the period that a moment lies in, both ms since 1970: UTC, weeks begin on Monday, a total began in 1970.
@@ -16,11 +14,8 @@ export function budgetPeriodStart (period: BudgetRule['period'], moment: number)
     // 1 January 1970 was a Thursday
     case 'week': return midnight - ((midnight / day + 3) % 7) * day
     case 'month': {
-      if (month.midnight !== midnight) {
-        const date = new Date(midnight)
-        month = { midnight, start: Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1) }
-      }
-      return month.start
+      const date = new Date(moment)
+      return Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1)
     }
   }
 }
