@@ -12,7 +12,7 @@ COPY api api
 COPY worker worker
 COPY activities activities
 COPY workflows workflows
-# Both run compiled: the loader of TypeScript would cost each process about 100 MB.
+# Api and worker run compiled: the loader of TypeScript would cost each process about 100 MB.
 RUN npm run build && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM node:20.20.2-bookworm-slim
