@@ -2,8 +2,8 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { createAddressCheck } from '../lib/control/address-check.ts'
-import { newId } from '../lib/ids.ts'
 import type { Dependencies } from './dependencies.ts'
+import { answerDirectly, requestIdOf, tellDirectFailures } from './gateway/direct.ts'
 import { requireKey, type Authenticate } from './plugins/authentication.ts'
 import { answerClientError } from './plugins/client-errors.ts'
 import { answerBadUrl, installErrors } from './plugins/errors.ts'
@@ -51,7 +51,7 @@ export async function buildApp (dependencies: Dependencies, options: FastifyServ
     maxRequestsPerSocket: 0,
     return503OnClosing: false, // draining requests on open connections are served
     trustProxy: api.trustedProxies.length === 0 ? false : isTrustedProxy, // else anybody could name their address
-    genReqId: () => newId('request'),
+    genReqId: requestIdOf,
     requestIdHeader: false, // a caller must not choose what our logs say
     routerOptions: { maxParamLength: 200 },
     clientErrorHandler: answerClientError,
@@ -61,8 +61,10 @@ export async function buildApp (dependencies: Dependencies, options: FastifyServ
   })
   app.decorate('dependencies', dependencies)
   app.decorate('authenticate', dependencies.control.authenticate)
+  app.decorate('surfaces', new Map())
   app.setValidatorCompiler(compileValidator)
   installErrors(app)
+  tellDirectFailures(app)
   boundReceiving(app, api.requestTimeout)
   refuseDeepBodies(app)
   app.addHook('onSend', (request, reply, _payload, done) => {
@@ -99,5 +101,6 @@ export async function buildApp (dependencies: Dependencies, options: FastifyServ
   })
   const chatSocket = attachChatSocket(app)
   app.addHook('preClose', async () => { await Promise.all([socket.close(), chatSocket.close()]) })
+  answerDirectly(app)
   return app
 }

@@ -1,10 +1,10 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Dependencies } from '../dependencies.ts'
 import { SiraError } from '../../lib/errors.ts'
 import { serve } from '../../lib/gateway/serve.ts'
 import type { Endpoint } from '../../lib/providers/types.ts'
 import { sendJson } from './json-reply.ts'
-import { readRequest } from './read-request.ts'
+import { readRequest, type Received } from './read-request.ts'
 import { abortOnLeave, createSseReply } from './sse-reply.ts'
 
 /** How a surface ends its streams. Texts as they go to the socket. */
@@ -15,12 +15,21 @@ export interface StreamWords {
   readonly error: (error: SiraError, requestId: string) => string
 }
 
-/** Serves one request for a model on one surface: as a whole, or as a stream when the body says so. */
-export async function answer ({ gateway }: Dependencies, endpoint: Endpoint, words: StreamWords, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const wanted = readRequest(request, endpoint, gateway.state(), abortOnLeave(reply))
+/** A request for a model over HTTP, and where its answer goes: Fastify's, or one that came past it (direct.ts). */
+export type Asked = Received & Pick<FastifyRequest, 'raw' | 'log'>
+export interface Answering extends Pick<FastifyReply, 'raw'> {
+  readonly server: Pick<FastifyInstance, 'closingHeaders'>
+  /** From now on the answer is written to `raw`. */
+  hijack: () => unknown
+}
+
+/** Serves one request for a model on one surface: as a whole, or as a stream when the body says so. Rejects only while nothing is written. */
+export async function answer ({ gateway }: Dependencies, endpoint: Endpoint, words: StreamWords, request: Asked, reply: Answering): Promise<void> {
+  const wanted = readRequest(request, endpoint, gateway.state(), abortOnLeave(request))
   if (wanted.body.stream !== true) {
     const { headers, body } = await serve(gateway, wanted, null)
-    return sendJson(request, reply, headers, body)
+    sendJson(request, reply, headers, body)
+    return
   }
   const stream = createSseReply(request, reply)
   try {
@@ -33,5 +42,4 @@ export async function answer ({ gateway }: Dependencies, endpoint: Endpoint, wor
     if (!(error instanceof SiraError)) request.log.error({ err: error }, 'stream failed')
     stream.end(words.error(error instanceof SiraError ? error : new SiraError('internal_error', {}, { cause: error }), request.id))
   }
-  return reply
 }

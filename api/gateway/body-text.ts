@@ -44,9 +44,9 @@ export function keepBodyText (app: FastifyInstance, endpointOf: (url: string) =>
         })
       } else {
         try {
-          if (!isUtf8(arrived.bytes)) throw new SiraError('invalid_json', { reason: 'it is not UTF-8.' })
-          request.bodyText = arrived.bytes.toString('utf8')
-          done(null, parseObject(request.bodyText))
+          const { text, body } = readBody(arrived.bytes)
+          request.bodyText = text
+          done(null, body)
         } catch (failure) {
           done(failure as Error)
         }
@@ -60,6 +60,13 @@ export function keepBodyText (app: FastifyInstance, endpointOf: (url: string) =>
     }
     done()
   })
+}
+
+/** The JSON object of a body that is not large, and its text. Throws SiraError invalid_json. */
+export function readBody (bytes: Buffer): { readonly text: string, readonly body: Record<string, unknown> } {
+  if (!isUtf8(bytes)) throw new SiraError('invalid_json', { reason: 'it is not UTF-8.' })
+  const text = bytes.toString('utf8')
+  return { text, body: parseObject(text) }
 }
 
 /** A client that leaves while its body waits for a thread takes it along. */

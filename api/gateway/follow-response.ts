@@ -15,7 +15,7 @@ const keepAlive = 15_000
 
 /** Streams the events of a stored background response after number `after`, until its last. Leaving cancels nothing. */
 export async function followResponse (dependencies: Pick<Dependencies, 'pool'>, request: FastifyRequest, reply: FastifyReply, id: string, after: number): Promise<FastifyReply> {
-  const left = abortOnLeave(reply)
+  const left = abortOnLeave(request)
   const stream = createSseReply(request, reply)
   stream.begin([])
   try {

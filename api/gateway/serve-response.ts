@@ -12,9 +12,9 @@ import { readRequest } from './read-request.ts'
 import { abortOnLeave, createSseReply } from './sse-reply.ts'
 
 /** Serves a response that is answered at once, whole or streamed, and stores it unless the request says not to. */
-export async function serveResponse (dependencies: Dependencies, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+export async function serveResponse (dependencies: Dependencies, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const { gateway } = dependencies
-  const wanted = readRequest(request, '/v1/responses', gateway.state(), abortOnLeave(reply))
+  const wanted = readRequest(request, '/v1/responses', gateway.state(), abortOnLeave(request))
   const body = wanted.body as { readonly model: string, readonly previous_response_id?: string | null, readonly store?: boolean | null }
   const identity: Identity = { id: newId('response'), previousResponseId: body.previous_response_id ?? null, store: body.store !== false, background: false }
   const { request: gatewayRequest, keep } = await continueResponse(dependencies, wanted, request.log)
@@ -28,7 +28,8 @@ export async function serveResponse (dependencies: Dependencies, request: Fastif
   if (wanted.body.stream !== true) {
     const { headers, body: text } = await serve(gateway, gatewayRequest, null)
     const response = await kept(adoptResponse(JSON.parse(text) as Record<string, unknown>, identity))
-    return sendJson(request, reply, headers, JSON.stringify(response))
+    sendJson(request, reply, headers, JSON.stringify(response))
+    return
   }
   const stream = createSseReply(request, reply)
   let last: { event: StreamEvent, response: ResponseObject } | null = null
@@ -62,5 +63,4 @@ export async function serveResponse (dependencies: Dependencies, request: Fastif
     const { name, data } = responseErrorEvent(told.code, told.message, count)
     stream.end(`event: ${name}\ndata: ${data}\n\n`)
   }
-  return reply
 }

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AnswerHeaders, StreamReply } from '../../lib/contracts/gateway.ts'
 import { keepListening } from '../../lib/providers/abort-groups.ts'
 import type { StreamEvent } from '../../lib/providers/types.ts'
+import type { Answering, Asked } from './answer.ts'
 
 export interface SseReply extends StreamReply {
   readonly begun: () => boolean
@@ -16,7 +16,7 @@ export interface SseReply extends StreamReply {
  * Writes events to the socket by hand: one write for all that came together, and word to the provider's side when the
  * client reads slower than the provider sends. Nothing is sent before `begin`, so that a refusal has a status of its own.
  */
-export function createSseReply (request: FastifyRequest, reply: FastifyReply): SseReply {
+export function createSseReply (request: Pick<Asked, 'id'>, reply: Answering): SseReply {
   const { raw } = reply
   let begun = false
   let chunked = false
@@ -86,8 +86,7 @@ const leaving = new WeakMap<Socket, AbortSignal>()
  * Aborted when the client closes the connection. One signal for all requests of a connection: of an answer that has been sent
  * nobody listens any more, and a signal for each request would cost about 5 % of its CPU (by profile).
  */
-export function abortOnLeave ({ request }: FastifyReply): AbortSignal {
-  const { socket } = request.raw
+export function abortOnLeave ({ raw: { socket } }: Pick<Asked, 'raw'>): AbortSignal {
   let signal = leaving.get(socket)
   if (signal === undefined) {
     const controller = new AbortController()

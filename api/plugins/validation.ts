@@ -22,6 +22,20 @@ const MOST_LEVELS = maxBodyDepth + 4
 /** JSON.parse takes any depth, but what writes or walks such a value overflows the stack. */
 export function refuseDeepBodies (app: FastifyInstance): void {
   app.addHook('preValidation', (request, _reply, done) => {
-    done(isDeeperThan(request.body, MOST_LEVELS) ? new SiraError('invalid_json', { reason: `it is nested deeper than ${MOST_LEVELS} levels.` }) : undefined)
+    checkDepth(request.body)
+    done()
   })
+}
+
+/** Throws SiraError invalid_json. */
+export function checkDepth (body: unknown): void {
+  if (isDeeperThan(body, MOST_LEVELS)) throw new SiraError('invalid_json', { reason: `it is nested deeper than ${MOST_LEVELS} levels.` })
+}
+
+/** Throws what Fastify throws for a body that is not as the schema says. */
+export function createBodyCheck (schema: object): (body: unknown) => void {
+  const validate = strict.compile(schema)
+  return body => {
+    if (!validate(body)) throw Object.assign(new Error('body is invalid'), { validation: validate.errors, validationContext: 'body', statusCode: 400 })
+  }
 }

@@ -29,6 +29,8 @@ export interface ControlPlane {
   readonly fileCatalog: Catalog
   /** The caller behind a key text, at once when it is known; null = no such key. Throws or rejects with SiraError `unavailable` when that cannot be told. */
   readonly authenticate: (text: string) => Caller | null | Promise<Caller | null>
+  /** The caller behind a key text that is known and may be used now; null = `authenticate` has to tell. */
+  readonly known: (text: string) => Caller | null
   /** Looks for changes now: after a change of one's own. Never rejects. */
   readonly refresh: () => Promise<void>
   readonly close: () => Promise<void>
@@ -127,6 +129,12 @@ export async function startControlPlane ({ pool, fileCatalog, keyring, log, outa
         lookups.set(hash, lookup)
       }
       return lookup
+    },
+    known (text) {
+      const known = callers.get(hashKey(text))
+      if (known === undefined || !isUsable()) return null
+      keyUse.used(known.keyId)
+      return known
     },
     refresh: checks.now,
     async close () {

@@ -8,7 +8,9 @@ test.after.always(async () => { await api.close() })
 const path = '/v1/chat/completions'
 const messages = [{ role: 'user', content: 'hi' }]
 const valid = { model: 'sim-instant', messages }
-const send = async (body: unknown): Promise<Answer> => await call(api, 'POST', path, { body })
+/** The direct way that plain requests take, and Fastify's. */
+const ways = [path, `${path}?way=other`]
+const send = async (body: unknown, way = path): Promise<Answer> => await call(api, 'POST', way, { body })
 
 interface Case {
   readonly body: unknown
@@ -63,12 +65,14 @@ const wrongTypes: Readonly<Record<string, unknown>> = {
 for (const [what, { body, code, param, status = 400 }] of Object.entries(wrong)) {
   test.serial(`a chat body with ${what} is refused as ${code}${param === undefined ? '' : ` of ${param}`}`, async t => {
     const before = api.simulator.stats().calls
-    const answer = await send(body)
-    t.is(answer.status, status, answer.text.slice(0, 300))
-    t.is(answer.body.error.code, code, answer.text.slice(0, 300))
-    t.is(answer.body.error.param, param ?? null)
-    t.is(answer.headers.get('x-should-retry'), 'false')
-    t.truthy(answer.headers.get('x-request-id'))
+    for (const way of ways) {
+      const answer = await send(body, way)
+      t.is(answer.status, status, answer.text.slice(0, 300))
+      t.is(answer.body.error.code, code, answer.text.slice(0, 300))
+      t.is(answer.body.error.param, param ?? null)
+      t.is(answer.headers.get('x-should-retry'), 'false')
+      t.truthy(answer.headers.get('x-request-id'))
+    }
     t.is(api.simulator.stats().calls, before, 'nothing reaches the provider')
   })
 }

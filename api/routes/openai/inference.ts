@@ -3,9 +3,10 @@ import { ChatBody, CompletionsBody, EmbeddingsBody, ModerationsBody } from '../.
 import { checkMessages } from '../../../lib/dialects/check-messages.ts'
 import { requireScopeOf } from '../../plugins/authentication.ts'
 import { errorBody } from '../../plugins/errors.ts'
-import { answer, type StreamWords } from '../../gateway/answer.ts'
+import type { StreamWords } from '../../gateway/answer.ts'
 import type { Endpoint } from '../../../lib/providers/types.ts'
 import { keepBodyText } from '../../gateway/body-text.ts'
+import { addSurface } from '../../gateway/surface.ts'
 
 const words: StreamWords = {
   end: 'data: [DONE]\n\n',
@@ -17,17 +18,14 @@ const words: StreamWords = {
 export default async function inference (app: FastifyInstance): Promise<void> {
   keepBodyText(app, url => url as Endpoint)
   requireScopeOf(app, 'inference')
-  const { dependencies } = app
-  const tags = ['Inference']
-
-  app.post<{ Body: { messages: readonly unknown[] } }>('/chat/completions', { schema: { tags, summary: 'Create a chat completion', body: ChatBody } }, (request, reply) => {
-    checkMessages(request.body.messages)
-    return answer(dependencies, '/v1/chat/completions', words, request, reply)
+  addSurface(app, {
+    endpoint: '/v1/chat/completions',
+    summary: 'Create a chat completion',
+    schema: ChatBody,
+    check: body => { checkMessages(body.messages as readonly unknown[]) },
+    words
   })
-  app.post('/completions', { schema: { tags, summary: 'Create a completion', body: CompletionsBody } },
-    async (request, reply) => await answer(dependencies, '/v1/completions', words, request, reply))
-  app.post('/embeddings', { schema: { tags, summary: 'Create embeddings', body: EmbeddingsBody } },
-    async (request, reply) => await answer(dependencies, '/v1/embeddings', words, request, reply))
-  app.post('/moderations', { schema: { tags, summary: 'Classify content', body: ModerationsBody } },
-    async (request, reply) => await answer(dependencies, '/v1/moderations', words, request, reply))
+  addSurface(app, { endpoint: '/v1/completions', summary: 'Create a completion', schema: CompletionsBody, words })
+  addSurface(app, { endpoint: '/v1/embeddings', summary: 'Create embeddings', schema: EmbeddingsBody, words })
+  addSurface(app, { endpoint: '/v1/moderations', summary: 'Classify content', schema: ModerationsBody, words })
 }
