@@ -5,7 +5,7 @@ import type { OutboxEntry } from './outbox.ts'
 
 /**
  * Locks what decides whether dispatchers sleep. Whoever adds, ends or withdraws deliveries of an endpoint holds this lock, and so does a dispatcher
- * that decides whether anything is left: hence no delivery is added to one that just went to sleep. The order of locks is endpoint, dispatch,
+ * that decides whether anything is left: hence no delivery is added to one that just went to sleep. The order of locks is feed, endpoint, dispatch,
  * deliveries, and by id among endpoints. Returns the endpoints that exist and whether they are enabled; read with the lock held, as callers' next statements are.
  */
 export async function lockDispatches (client: Queryable, endpointIds: readonly string[]): Promise<Map<string, { readonly enabled: boolean }>> {

@@ -10,17 +10,19 @@ import { lockDispatches } from './wake-dispatchers.ts'
  */
 export async function insertPing (pool: Pool, endpointId: string): Promise<{ event: FeedEvent, deliveryId: string } | null> {
   return await inTransaction(pool, async client => {
+    // the feed before the dispatch, as fan-out has it; the endpoint first, so that it is not deleted after its event has its place
+    const { rows: [place] } = await client.query<{ last: number }>(
+      `WITH endpoint AS (SELECT organization_id, project_id FROM webhook_endpoint WHERE id = $1 FOR KEY SHARE)
+       INSERT INTO event_feed (organization_id, project_id, last) SELECT organization_id, project_id, 1 FROM endpoint
+       ON CONFLICT (organization_id, project_id) DO UPDATE SET last = event_feed.last + 1 RETURNING last`, [endpointId])
+    if (place === undefined) return null
     // it keeps the sequence of the endpoint's events
     await lockDispatches(client, [endpointId])
-    const { rows: [row] } = await client.query<{ id: string, organization_id: string, project_id: string, seq: number, feed_seq: number, created_at: Date }>(
-      `WITH place AS (
-         INSERT INTO event_feed (organization_id, project_id, last) SELECT organization_id, project_id, 1 FROM webhook_endpoint WHERE id = $1
-         ON CONFLICT (organization_id, project_id) DO UPDATE SET last = event_feed.last + 1 RETURNING *
-       )
-       INSERT INTO event (id, organization_id, project_id, resource_id, seq, type, data, feed_seq)
-       SELECT $2, organization_id, project_id, $1, (SELECT coalesce(max(seq), 0) + 1 FROM event WHERE resource_id = $1), 'ping', '{}', last FROM place
-       RETURNING id, organization_id, project_id, seq, feed_seq, created_at`, [endpointId, newId('event')])
-    if (row === undefined) return null
+    const { rows: [inserted] } = await client.query<{ id: string, organization_id: string, project_id: string, seq: number, feed_seq: number, created_at: Date }>(
+      `INSERT INTO event (id, organization_id, project_id, resource_id, seq, type, data, feed_seq)
+       SELECT $2, organization_id, project_id, id, (SELECT coalesce(max(seq), 0) + 1 FROM event WHERE resource_id = $1), 'ping', '{}', $3 FROM webhook_endpoint WHERE id = $1
+       RETURNING id, organization_id, project_id, seq, feed_seq, created_at`, [endpointId, newId('event'), place.last])
+    const row = inserted!
     const event: FeedEvent = {
       id: row.id, organizationId: row.organization_id, projectId: row.project_id, resourceId: endpointId, seq: row.seq, feedSeq: row.feed_seq, type: 'ping', data: {}, createdAt: row.created_at
     }
