@@ -1,4 +1,4 @@
-import { pino, type Logger } from 'pino'
+import { pino, stdSerializers, type Logger } from 'pino'
 
 export type { Logger }
 
@@ -12,7 +12,14 @@ export function createLogger (level: string, name: string): Logger {
     name,
     base: { pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { err: serializeError },
     hooks: { streamWrite: line => line.replace(keys, '[redacted]') },
     redact: { paths: ['req.headers.authorization', 'req.headers["x-api-key"]', 'req.headers.cookie', 'headers.authorization', 'headers["x-api-key"]', '*.secret', '*.apiKey', '*.secretKey', '*.key', '*.databaseUrl'], censor: '[redacted]' }
   })
+}
+
+/** Without `client`, which pg adds to the error of a lost connection: 4 kB of its insides. */
+function serializeError (error: Error): object {
+  const { client: _, ...shown } = stdSerializers.err(error)
+  return shown
 }
