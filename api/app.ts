@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { createAddressCheck } from '../lib/control/address-check.ts'
+import { largeBody } from '../lib/gateway/large-body/index.ts'
 import type { Dependencies } from './dependencies.ts'
 import { answerDirectly, requestIdOf, tellDirectFailures } from './gateway/direct.ts'
 import { requireKey, type Authenticate } from './plugins/authentication.ts'
@@ -43,7 +44,7 @@ export async function buildApp (dependencies: Dependencies, options: FastifyServ
   const { api } = dependencies.config
   const isTrustedProxy = createAddressCheck(api.trustedProxies)
   const app: FastifyInstance = Fastify({
-    bodyLimit: api.bodyLimit,
+    bodyLimit: Math.min(api.bodyLimit, largeBody), // more only where it is read in a thread
     requestTimeout: 0, // uploads may take long; see boundReceiving
     http: { headersTimeout: api.requestTimeout, connectionsCheckingInterval: Math.min(api.requestTimeout / 2, 30_000) },
     connectionTimeout: 0,

@@ -1,12 +1,11 @@
 import { isUtf8 } from 'node:buffer'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { LargeText } from '../../lib/contracts/gateway.ts'
+import type { FastifyInstance } from 'fastify'
 import { SiraError } from '../../lib/errors.ts'
 import { inspectLarge, largeBody } from '../../lib/gateway/large-body/index.ts'
 import { parseObject } from '../../lib/gateway/large-body/json-bytes.ts'
 import type { HeldBody } from '../../lib/gateway/large-body/room.ts'
 import type { Endpoint } from '../../lib/providers/types.ts'
-import { receiveBody } from './receive-body.ts'
+import { receiveBody, releaseAfter, whileConnected } from './receive-body.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -35,7 +34,7 @@ export function keepBodyText (app: FastifyInstance, endpointOf: (url: string) =>
       } else if (arrived.room !== null) {
         const { bytes, room } = arrived
         const text = { bytes }
-        inspect(request, text, endpoint!).then(({ small, ...known }) => {
+        whileConnected(request.raw, async signal => await inspectLarge(text, endpoint!, signal)).then(({ small, ...known }) => {
           request.largeBody = { ...known, text, room }
           done(null, small)
         }, (failure: Error) => {
@@ -54,10 +53,7 @@ export function keepBodyText (app: FastifyInstance, endpointOf: (url: string) =>
     })
   })
   app.addHook('preValidation', ({ largeBody: large }, { raw }, done) => {
-    if (large !== null) {
-      if (raw.closed) large.room.release()
-      else raw.once('close', large.room.release)
-    }
+    if (large !== null) releaseAfter(raw, large.room)
     done()
   })
 }
@@ -67,16 +63,4 @@ export function readBody (bytes: Buffer): { readonly text: string, readonly body
   if (!isUtf8(bytes)) throw new SiraError('invalid_json', { reason: 'it is not UTF-8.' })
   const text = bytes.toString('utf8')
   return { text, body: parseObject(text) }
-}
-
-/** A client that leaves while its body waits for a thread takes it along. */
-async function inspect ({ raw: { socket } }: FastifyRequest, text: LargeText, endpoint: Endpoint): ReturnType<typeof inspectLarge> {
-  const gone = new AbortController()
-  const leave = (): void => { gone.abort() }
-  socket.once('close', leave)
-  try {
-    return await inspectLarge(text, endpoint, gone.signal)
-  } finally {
-    socket.off('close', leave)
-  }
 }

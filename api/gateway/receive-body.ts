@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { SiraError } from '../../lib/errors.ts'
 import { largeBody } from '../../lib/gateway/large-body/index.ts'
@@ -72,4 +73,22 @@ export function receiveBody (payload: Readable, limit: number, length: number | 
 
 function broken (): SiraError {
   return new SiraError('invalid_request', { reason: 'The body did not arrive as a whole.' })
+}
+
+/** Runs `work` with a signal that is aborted when the client leaves, so that a body that waits for a thread is let go. */
+export async function whileConnected<Result> ({ socket }: IncomingMessage, work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+  const gone = new AbortController()
+  const leave = (): void => { gone.abort() }
+  socket.once('close', leave)
+  try {
+    return await work(gone.signal)
+  } finally {
+    socket.off('close', leave)
+  }
+}
+
+/** Gives the room of a body back when its answer has gone, or its client. */
+export function releaseAfter (reply: ServerResponse, room: Room): void {
+  if (reply.closed) room.release()
+  else reply.once('close', room.release)
 }

@@ -34,6 +34,7 @@ export function addSurface (app: FastifyInstance, surface: Surface): void {
   const { endpoint, summary, schema, check, words, idHeader } = surface
   app.surfaces.set(endpoint, { ...surface, checkBody: createBodyCheck(schema) })
   app.post(endpoint.slice('/v1'.length), {
+    bodyLimit: app.dependencies.config.api.bodyLimit,
     schema: { tags: ['Inference'], summary, body: schema },
     ...(idHeader === undefined
       ? {}

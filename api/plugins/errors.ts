@@ -39,7 +39,7 @@ export function errorBody (error: SiraError, dialect: Dialect, requestId: string
 export function installErrors (app: FastifyInstance): void {
   const methodsOf = collectMethods(app)
   app.setErrorHandler(async (thrown: FastifyError | SiraError, request, reply) => {
-    const error = toSiraError(thrown, request)
+    const error = toSiraError(thrown, request.routeOptions.bodyLimit)
     if (error.status >= 500) request.log.error({ err: thrown, code: error.code }, 'request failed')
     await sendError(error, request, reply)
   })
@@ -72,11 +72,11 @@ export async function sendError (error: SiraError, request: FastifyRequest, repl
 }
 
 /** Everything that can be thrown, as an error for the caller. What is not meant for callers becomes internal_error and says nothing more. */
-function toSiraError (thrown: FastifyError | SiraError, request: FastifyRequest): SiraError {
+export function toSiraError (thrown: FastifyError | SiraError, bodyLimit = 0): SiraError {
   if (thrown instanceof SiraError) return thrown
   if (thrown.validation !== undefined) return fromValidation(thrown)
   switch (thrown.code) {
-    case 'FST_ERR_CTP_BODY_TOO_LARGE': return new SiraError('payload_too_large', { limit: request.routeOptions.bodyLimit ?? 0 })
+    case 'FST_ERR_CTP_BODY_TOO_LARGE': return new SiraError('payload_too_large', { limit: bodyLimit })
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE': return new SiraError('unsupported_media_type', { contentType: 'of this request' })
     case 'FST_ERR_CTP_EMPTY_JSON_BODY': return new SiraError('invalid_json', { reason: 'it is empty' })
     case 'FST_ERR_CTP_INVALID_JSON_BODY': return new SiraError('invalid_json', { reason: 'it cannot be parsed' })

@@ -19,9 +19,13 @@ export interface Created { readonly status: number, readonly headers: Readonly<R
  *
  * OpenAI's SDKs send no key: their retries (x-stainless-retry-count > 0) of the same caller, route and body within
  * 10 minutes count as the same request. Two first requests (count 0) never do.
+ *
+ * `content` stands for the body, where that is not all in `request.body`.
  */
-export async function createOnce (pool: Pool, request: FastifyRequest, reply: FastifyReply, create: (client: PoolClient) => Promise<Created>): Promise<Created & { replayed: boolean }> {
-  const answer = await runOnce(pool, { ...onceOf(request), content: JSON.stringify(request.body ?? null) }, create)
+export async function createOnce (
+  pool: Pool, request: FastifyRequest, reply: FastifyReply, create: (client: PoolClient) => Promise<Created>, content = JSON.stringify(request.body ?? null)
+): Promise<Created & { replayed: boolean }> {
+  const answer = await runOnce(pool, { ...onceOf(request), content }, create)
   answerOnce(reply, answer)
   return answer
 }

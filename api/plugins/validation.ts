@@ -2,8 +2,7 @@ import { Ajv, type ValidateFunction } from 'ajv'
 import formats from 'ajv-formats'
 import type { FastifyInstance } from 'fastify'
 import type { FastifyRouteSchemaDef, FastifySchema } from 'fastify/types/schema.js'
-import { isDeeperThan, maxBodyDepth } from '../../lib/domain/batch-line.ts'
-import { SiraError } from '../../lib/errors.ts'
+import { checkDepth } from '../../lib/gateway/large-body/check-depth.ts'
 
 // Query strings and path parameters are text, so "20" must pass as an integer. A JSON body says what it means: "20" is no integer there.
 // strictNumbers: JSON.parse makes Infinity of 1e999, which would pass as a whole number.
@@ -16,20 +15,12 @@ export function compileValidator ({ schema, httpPart }: FastifyRouteSchemaDef<Fa
   return (httpPart === 'body' ? strict : coercing).compile(schema)
 }
 
-/** Levels of a body: what an inline request may have, and the four around it. */
-const MOST_LEVELS = maxBodyDepth + 4
-
-/** JSON.parse takes any depth, but what writes or walks such a value overflows the stack. */
+/** Before the schema walks them. */
 export function refuseDeepBodies (app: FastifyInstance): void {
   app.addHook('preValidation', (request, _reply, done) => {
     checkDepth(request.body)
     done()
   })
-}
-
-/** Throws SiraError invalid_json. */
-export function checkDepth (body: unknown): void {
-  if (isDeeperThan(body, MOST_LEVELS)) throw new SiraError('invalid_json', { reason: `it is nested deeper than ${MOST_LEVELS} levels.` })
 }
 
 /** Throws what Fastify throws for a body that is not as the schema says. */

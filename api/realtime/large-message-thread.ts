@@ -1,6 +1,7 @@
 /** Runs in a worker thread: messages of the chat socket that are too large for the event loop. */
 import type { LargeText } from '../../lib/contracts/gateway.ts'
-import { checkDepth, inspectBody, type Inspected } from '../../lib/gateway/large-body/thread.ts'
+import { checkDepth } from '../../lib/gateway/large-body/check-depth.ts'
+import { inspectBody, type Inspected } from '../../lib/gateway/large-body/thread.ts'
 import { readObject, toBytes } from '../../lib/gateway/large-body/json-bytes.ts'
 import { told, type Told } from '../../lib/gateway/large-body/told.ts'
 import { readClientMessage, type ClientMessage } from './chat-messages.ts'

@@ -82,10 +82,12 @@ const refused: ReadonlyArray<readonly [title: string, fields: object, param: str
 for (const [title, fields, param] of refused) {
   test(`a native batch is refused with ${title}`, async t => {
     const { key, caller } = await createTestTenant(api.pool)
-    const answer = await create(fields, key)
-    t.is(answer.status, 400)
-    t.regex(answer.body.code, /^(invalid|missing)_parameter$/)
-    t.is(answer.body.param, param)
+    const body = JSON.stringify({ endpoint: chat, ...fields })
+    const [small, large] = await Promise.all([body, body + ' '.repeat(1_100_000)].map(async text => await call(api, 'POST', '/api/v1/batch', { body: text, key })))
+    t.is(small!.status, 400)
+    t.regex(small!.body.code, /^(invalid|missing)_parameter$/)
+    t.is(small!.body.param, param)
+    t.deepEqual({ ...large!.body, request_id: '' }, { ...small!.body, request_id: '' }, 'a body above 1 MiB is told the same')
     for (const table of ['job', 'file']) t.is((await api.pool.query(`SELECT FROM ${table} WHERE project_id = $1`, [caller.projectId])).rowCount, 0, table)
   })
 }

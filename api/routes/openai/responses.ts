@@ -25,9 +25,9 @@ const responses: FastifyPluginAsyncTypebox = async app => {
   requireScopeOf(app, 'inference')
   const { dependencies } = app
   const logLevel = inferenceLogLevel(dependencies.config.logLevel)
-  const { pool, config: { databaseUrl } } = dependencies
+  const { pool, config: { databaseUrl, api: { bodyLimit } } } = dependencies
 
-  app.post('/responses', { logLevel, schema: { tags, summary: 'Create a response', body: ResponsesBody } }, async (request, reply) => {
+  app.post('/responses', { logLevel, bodyLimit, schema: { tags, summary: 'Create a response', body: ResponsesBody } }, async (request, reply) => {
     if (request.body.background !== true) {
       if (request.body.webhook_url != null) throw refused('webhook_url', 'it is for background responses: give background=true.')
       return await serveResponse(dependencies, request, reply)

@@ -6,7 +6,6 @@ import { checkMessages } from '../../dialects/check-messages.ts'
 import { MessagesBody } from '../../dialects/messages/schema.ts'
 import { referencedIds } from '../../dialects/responses/index.ts'
 import { ResponsesBody } from '../../dialects/responses/schema.ts'
-import { isDeeperThan, maxBodyDepth } from '../../domain/batch-line.ts'
 import { estimateInputTokens } from '../../domain/estimate-tokens.ts'
 import { SiraError } from '../../errors.ts'
 import { toMessagesRequest } from '../../providers/anthropic/request.ts'
@@ -16,6 +15,7 @@ import { fitParameters } from '../../providers/parameters/index.ts'
 import type { Endpoint } from '../../providers/types.ts'
 import { vendors, type VendorKind } from '../../providers/vendors.ts'
 import { translate } from '../translation.ts'
+import { checkDepth } from './check-depth.ts'
 import { readObject, toBytes } from './json-bytes.ts'
 import { split, unite, type Split } from './stand-ins.ts'
 import { told, type Told } from './told.ts'
@@ -66,11 +66,6 @@ export function inspectBody (endpoint: Endpoint, body: Record<string, unknown>, 
   validate(endpoint, body)
   if (endpoint === '/v1/chat/completions') checkMessages(body.messages as readonly unknown[])
   return { ...split(body), inputTokens: estimateInputTokens(text), refers: endpoint === '/v1/responses' && referencedIds(body).length > 0 }
-}
-
-/** What writes or walks a deeper body overflows the stack. */
-export function checkDepth (body: object): void {
-  if (isDeeperThan(body, maxBodyDepth + 4)) throw new SiraError('invalid_json', { reason: `it is nested deeper than ${maxBodyDepth + 4} levels.` })
 }
 
 /** The body as one target gets it, in the words of its wire. */

@@ -1,9 +1,7 @@
-import { Readable } from 'node:stream'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Type, type FastifyPluginAsyncTypebox, type Static } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { PoolClient } from 'pg'
-import { createBatchIndexer } from '../../../../lib/batch-input/index-batch-input.ts'
-import { batchEndpoints } from '../../../../lib/contracts/batch-input.ts'
 import { parseUsd } from '../../../../lib/domain/price.ts'
 import { parseWindow } from '../../../../lib/domain/window.ts'
 import { SiraError } from '../../../../lib/errors.ts'
@@ -15,39 +13,30 @@ import type { OutboxEntry } from '../../../../lib/store/outbox.ts'
 import { acceptBatch, deliver, retryFailed } from '../../../core/batches.ts'
 import { INLINE_FILENAME } from '../../../core/delete-batch.ts'
 import { discardUncommitted } from '../../../core/discard-object.ts'
-import { jobWebhookFields, JobWebhookAnswer, openJobWebhook, type JobWebhook } from '../../../core/job-webhook.ts'
+import { JobWebhookAnswer, openJobWebhook, type JobWebhook } from '../../../core/job-webhook.ts'
 import { createOnce } from '../../../plugins/idempotency.ts'
-import { ExpiresAfter, Metadata, OneOf } from '../../../schemas.ts'
 import { NativeBatch, serializeNativeBatch } from '../../../serialize-native-batch.ts'
+import { readLargeBatches } from './inline/read-large.ts'
+import { renderInput, type RenderedInput } from './inline/render-input.ts'
+import { CreateNativeBatch } from './inline/schema.ts'
 
-const MOST_INLINE_REQUESTS = 10_000
-
-const InlineRequest = Type.Object({
-  custom_id: Type.String({ minLength: 1, maxLength: 512 }),
-  body: Type.Record(Type.String(), Type.Unknown())
-}, { additionalProperties: false })
-
-const CreateNativeBatch = Type.Object({
-  endpoint: OneOf(batchEndpoints),
-  input_file_id: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
-  requests: Type.Optional(Type.Array(InlineRequest, { minItems: 1, maxItems: MOST_INLINE_REQUESTS })),
-  window: Type.String({ default: '24h', description: 'how long the batch may take: 90s, 30m, 24h, at most 14d' }),
-  concurrency: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000, description: 'most calls of this batch in flight at once, per worker' })),
-  budget_usd: Type.Optional(Type.Union([Type.String({ maxLength: 40 }), Type.Number({ minimum: 0 })], { description: 'no call is made that could pass this' })),
-  metadata: Type.Optional(Metadata),
-  output_expires_after: Type.Optional(ExpiresAfter),
-  ...jobWebhookFields
-}, { additionalProperties: false })
 const CreatedNativeBatch = Type.Object({ ...NativeBatch.properties, webhook: JobWebhookAnswer })
 
 const tags = ['Batch (native)']
+/** Bytes. */
+const PIECE = 256 * 1024
 
 const create: FastifyPluginAsyncTypebox = async app => {
   const { dependencies } = app
+  const { api: { bodyLimit, fileLimit }, batch: { maxLineBytes, maxRows } } = dependencies.config
+  const limits = { maxLineBytes, maxRows }
+  readLargeBatches(app, limits)
 
-  app.post('', { schema: { tags, summary: 'Create a batch from a file or from inline requests', body: CreateNativeBatch, response: { 202: CreatedNativeBatch } } }, async (request, reply) => {
-    const { body } = request
-    if ((body.input_file_id === undefined) === (body.requests === undefined)) {
+  app.post('', { bodyLimit, schema: { tags, summary: 'Create a batch from a file or from inline requests', body: CreateNativeBatch, response: { 202: CreatedNativeBatch } } }, async (request, reply) => {
+    const { body, largeBatch } = request
+    const { requests } = body
+    const isInline = requests !== undefined || largeBatch?.input != null
+    if ((body.input_file_id === undefined) !== isInline) {
       throw new SiraError('invalid_parameter', { param: 'input_file_id', reason: 'give either input_file_id or requests.' }, { param: 'input_file_id' })
     }
     const windowSeconds = parseWindow(body.window)
@@ -57,7 +46,8 @@ const create: FastifyPluginAsyncTypebox = async app => {
     const inputFileId = body.input_file_id ?? newId('file')
     try {
       return await accept(request, reply, webhook, async client => {
-        if (body.requests !== undefined) await storeInline(client, request, { id: inputFileId, endpoint: body.endpoint, rows: body.requests })
+        const input = requests === undefined ? largeBatch?.input : renderInput(body.endpoint, requests, limits)
+        if (input != null) await storeInline(client, request, inputFileId, input)
         return await acceptBatch(dependencies, client, request.caller, {
           inputFileId,
           endpoint: body.endpoint,
@@ -72,7 +62,7 @@ const create: FastifyPluginAsyncTypebox = async app => {
       })
     } catch (error) {
       // the transaction took the row back, and the object has to follow
-      if (body.requests !== undefined) await discardUncommitted(dependencies.objects, fileObjectKey(request.caller, inputFileId), error, request.log)
+      if (isInline) await discardUncommitted(dependencies.objects, fileObjectKey(request.caller, inputFileId), error, request.log)
       throw error
     }
   })
@@ -95,23 +85,24 @@ const create: FastifyPluginAsyncTypebox = async app => {
       start = accepted.start
       const batch = serializeNativeBatch(accepted.batch, request.caller, dependencies.config)
       return { status: 202, headers: { location: batch.status_url, 'retry-after': '1' }, body: JSON.stringify({ ...batch, ...await webhook?.add(client, batch.id) }) }
-    })
+    }, request.largeBatch?.digest)
     if (start !== undefined) await deliver(dependencies, start, request.log)
     return JSON.parse(webhook === null ? answer.body : await webhook.reveal(answer)) as Static<typeof CreatedNativeBatch>
   }
 
-  /** Inline requests become an input file like any other, so that there is one way for a batch to run. */
-  async function storeInline (client: PoolClient, { caller }: FastifyRequest, { id, endpoint, rows }: { id: string, endpoint: string, rows: ReadonlyArray<Static<typeof InlineRequest>> }): Promise<void> {
+  async function storeInline (client: PoolClient, { caller }: FastifyRequest, id: string, { lines, index }: RenderedInput): Promise<void> {
     const objectKey = fileObjectKey(caller, id)
-    const { maxLineBytes, maxRows } = dependencies.config.batch
-    const lines = rows.map(row => Buffer.from(JSON.stringify({ custom_id: row.custom_id, method: 'POST', url: endpoint, body: row.body }) + '\n'))
-    const received = await receiveFile(dependencies.objects, objectKey, Readable.from(lines), {
-      limit: dependencies.config.api.fileLimit,
-      indexer: createBatchIndexer({ maxLineBytes, maxRows })
-    })
+    const { bytes, sha256 } = await receiveFile(dependencies.objects, objectKey, pieces(lines), { limit: fileLimit, indexer: null })
     const { organizationId, projectId } = caller
-    const { bytes, sha256, index } = received
     await createFile(client, { id, organizationId, projectId, purpose: 'batch', filename: INLINE_FILENAME, bytes, sha256, objectKey, expiresInSeconds: null }, index)
+  }
+}
+
+/** Each in a turn of its own: to hash all of it at once would hold up the event loop for 50 ms and more. */
+async function * pieces (bytes: Uint8Array<ArrayBuffer>): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += PIECE) {
+    yield Buffer.from(bytes.buffer, bytes.byteOffset + at, Math.min(PIECE, bytes.length - at))
+    await nextTurn()
   }
 }
 
