@@ -5,7 +5,7 @@ import { SiraError } from '../../lib/errors.ts'
 import { endpointReach } from '../../lib/store/webhook-settings.ts'
 import type { Dependencies } from '../dependencies.ts'
 import { requireScope } from '../plugins/authentication.ts'
-import { addJobEndpoint, checkOwnSecret, checkUrl, openSecret, requireKeyring } from './webhook-endpoints.ts'
+import { checkUrl, insertJobEndpoint, makeJobEndpoint, openSecret, requireKeyring, type JobEndpoint } from './webhook-endpoints.ts'
 
 /** Fields of a request that creates a job. */
 export const jobWebhookFields = {
@@ -21,12 +21,17 @@ export const JobWebhookAnswer = Type.Optional(Type.Object({
 
 /** The endpoint that one request wants for its job; one that wants none too, so that routes need not tell the cases apart. */
 export interface JobWebhook {
-  readonly isWanted: boolean
+  /** null = none is wanted. */
+  readonly endpoint: JobEndpoint | null
   /** Adds the endpoint in the transaction that creates the job. Returns what belongs into the stored answer, which is without the secret. */
   add: (client: PoolClient, jobId: string) => Promise<object>
-  /** The answer as it goes out, with the secret; a replay reads it from where it is sealed. */
+  /** The answer as it goes out, with the secret. */
   reveal: (answer: { readonly body: string, readonly replayed: boolean }) => Promise<string>
+  /** The part of an answer that tells of an endpoint, with its secret; a replay reads it from where it is sealed. */
+  revealPart: (part: AnswerPart, replayed: boolean) => Promise<AnswerPart>
 }
+
+export interface AnswerPart { readonly id: string, readonly secret_id: string, readonly secret: string | null }
 
 type Fields = Readonly<{ webhook_url?: unknown, webhook_secret?: unknown }>
 
@@ -34,26 +39,24 @@ type Fields = Readonly<{ webhook_url?: unknown, webhook_secret?: unknown }>
 export async function openJobWebhook (dependencies: Pick<Dependencies, 'outbound' | 'keyring' | 'pool'>, request: Pick<FastifyRequest, 'caller'>, fields: Fields, pattern: string): Promise<JobWebhook> {
   const { webhook_url: url, webhook_secret: own } = fields
   if (own != null && (typeof own !== 'string' || url == null)) throw wrong('webhook_secret', url == null ? 'it needs a webhook_url.' : 'text is needed.')
-  if (url == null) return { isWanted: false, add: async () => ({}), reveal: async ({ body }) => body }
+  if (url == null) return { endpoint: null, add: async () => ({}), reveal: async ({ body }) => body, revealPart: async part => part }
   if (typeof url !== 'string') throw wrong('webhook_url', 'text is needed.')
   const { caller } = request
   requireScope(request, 'webhooks')
-  const keyring = requireKeyring(dependencies)
-  if (own != null) checkOwnSecret(own, 'webhook_secret')
+  const { endpoint, shown } = makeJobEndpoint(requireKeyring(dependencies), { url, own: own ?? undefined, pattern })
   await checkUrl(dependencies, url, 'webhook_url')
-  let shown: string | null = null
+  const revealPart: JobWebhook['revealPart'] = async (part, replayed) => {
+    const secret = replayed && own == null ? await openSecret(dependencies, endpointReach(caller), part.id, part.secret_id) : shown
+    return { ...part, secret }
+  }
   return {
-    isWanted: true,
-    async add (client, jobId) {
-      const added = await addJobEndpoint(keyring, client, caller, { url, own: own ?? undefined }, { id: jobId, pattern })
-      shown = added.shown
-      return { webhook: { id: added.id, secret_id: added.secretId, secret: null } }
-    },
+    endpoint,
+    add: async (client, jobId) => await insertJobEndpoint(client, caller, endpoint, jobId),
     async reveal ({ body, replayed }) {
-      const answer = JSON.parse(body) as { webhook: { id: string, secret_id: string } }
-      const secret = replayed && own == null ? await openSecret(dependencies, endpointReach(caller), answer.webhook.id, answer.webhook.secret_id) : shown
-      return JSON.stringify({ ...answer, webhook: { ...answer.webhook, secret } })
-    }
+      const answer = JSON.parse(body) as { webhook: AnswerPart }
+      return JSON.stringify({ ...answer, webhook: await revealPart(answer.webhook, replayed) })
+    },
+    revealPart
   }
 }
 

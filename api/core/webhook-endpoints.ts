@@ -28,6 +28,8 @@ export async function checkUrl ({ outbound }: Pick<Dependencies, 'outbound'>, ur
   }
 }
 
+const noHeaders: SealedHeaders = { headers_sealed: null, headers_kek: null, header_names: [] }
+
 /** Custom headers as they are stored. Throws `invalid_parameter` for those that cannot be sent. */
 export function sealHeaders (keyring: Keyring, endpointId: string, headers: Readonly<Record<string, string>> | null): SealedHeaders {
   const fault = headers === null ? null : findHeaderFault(headers)
@@ -36,7 +38,7 @@ export function sealHeaders (keyring: Keyring, endpointId: string, headers: Read
     throw new SiraError('invalid_parameter', { param, reason: fault.reason }, { param })
   }
   const names = Object.keys(headers ?? {})
-  if (names.length === 0) return { headers_sealed: null, headers_kek: null, header_names: [] }
+  if (names.length === 0) return noHeaders
   const { sealed, kek } = keyring.seal(JSON.stringify(headers), webhookHeadersPlace(endpointId))
   return { headers_sealed: sealed, headers_kek: kek, header_names: names }
 }
@@ -88,15 +90,22 @@ export async function addEndpoint (keyring: Keyring, client: PoolClient, tenant:
   return { id, shown }
 }
 
-/** Adds the endpoint of one job, in the transaction that creates the job. Its URL has been checked. `shown`: as makeSecret. */
-export async function addJobEndpoint (keyring: Keyring, client: PoolClient, tenant: Tenant, { url, own }: { url: string, own: string | undefined }, job: { id: string, pattern: string }): Promise<{ id: string, secretId: string, shown: string | null }> {
-  const id = newId('endpoint')
+/** The endpoint of one job before there is the job. Plain data, so that a thread, which has no keys, can add it. */
+export interface JobEndpoint { readonly id: string, readonly url: string, /** Of the job's event types. */ readonly pattern: string, readonly secret: NewSecret }
+
+/** `shown` and errors: as makeSecret. */
+export function makeJobEndpoint (keyring: Keyring, { url, own, pattern }: { url: string, own: string | undefined, pattern: string }): { endpoint: JobEndpoint, shown: string | null } {
   const { secret, shown } = makeSecret(keyring, 'hmac', own, 'webhook_secret')
+  return { endpoint: { id: newId('endpoint'), url, pattern, secret }, shown }
+}
+
+/** Adds it in the transaction that creates the job. Its URL has been checked. Returns what belongs into the stored answer, which is without the secret. */
+export async function insertJobEndpoint (client: PoolClient, tenant: Tenant, { id, url, pattern, secret }: JobEndpoint, jobId: string): Promise<{ webhook: { id: string, secret_id: string, secret: null } }> {
   await insertEndpoint(client, tenant, {
-    id, resourceId: job.id, signature: 'hmac', enabled: true, ...defaultFields, targets: [{ url, weight: 1 }], event_types: [job.pattern], payload_version: newestPayloadVersion, ...sealHeaders(keyring, id, null)
+    id, resourceId: jobId, signature: 'hmac', enabled: true, ...defaultFields, targets: [{ url, weight: 1 }], event_types: [pattern], payload_version: newestPayloadVersion, ...noHeaders
   })
   await insertSecret(client, id, secret)
-  return { id, secretId: secret.id, shown }
+  return { webhook: { id, secret_id: secret.id, secret: null } }
 }
 
 /** A secret that a replayed answer told of; null when it is gone: rotated away, or with its endpoint. */

@@ -14,19 +14,20 @@ import type { Accepted } from './large-response/thread.ts'
 
 type Body = Static<typeof ResponsesBody>
 
-/**
- * Stores a background response once, with the endpoint that is told of it and the promise to start it; in a thread, when it or what it continues is
- * large. Threads have no keys to seal a secret with, so that a large one has no endpoint of its own.
- */
-export async function acceptBackground (dependencies: Dependencies, request: FastifyRequest, body: Body, webhook: JobWebhook): Promise<Omit<Accepted, 'text'> & { readonly text: string | Buffer }> {
+export interface AcceptedBackground extends Pick<Accepted, 'answer' | 'id' | 'start'> {
+  /** JSON, as it goes out. */
+  readonly text: string | Buffer
+}
+
+/** Stores a background response once, with the endpoint that is told of it and the promise to start it; in a thread, when it or what it continues is large. */
+export async function acceptBackground (dependencies: Dependencies, request: FastifyRequest, body: Body, webhook: JobWebhook): Promise<AcceptedBackground> {
   const { pool, config: { databaseUrl } } = dependencies
   const once = onceOf(request)
   const owner = ownerOf(request.caller)
   if (request.largeBody !== null || await continuesLarge(dependencies, request, body)) {
-    if (webhook.isWanted) throw new SiraError('invalid_parameter', { param: 'webhook_url', reason: 'a request or a conversation above 1 MiB cannot have it. Make an endpoint at /api/v1/webhooks.' })
     const { text, bulk } = request.largeBody ?? { text: null, bulk: [] }
-    const accepted = await acceptLarge({ databaseUrl, owner, once, body: { small: body, bulk } }, text)
-    return { ...accepted, text: toBuffer(accepted.text) }
+    const { text: stored, webhook: part, ...accepted } = await acceptLarge({ databaseUrl, owner, once, body: { small: body, bulk }, endpoint: webhook.endpoint }, text)
+    return { ...accepted, text: part === null ? toBuffer(stored) : withField(toBuffer(stored), 'webhook', await webhook.revealPart(part, accepted.answer.replayed)) }
   }
   let start: OutboxEntry | null = null
   const answer = await runOnce(pool, { ...once, content: JSON.stringify(request.body) }, async client => {
@@ -34,9 +35,14 @@ export async function acceptBackground (dependencies: Dependencies, request: Fas
     start = accepted.start
     const told = await webhook.add(client, accepted.record.id)
     const text = responseText(accepted.record)
-    return { status: 200, headers: {}, body: webhook.isWanted ? JSON.stringify({ ...JSON.parse(text) as object, ...told }) : text }
+    return { status: 200, headers: {}, body: webhook.endpoint === null ? text : JSON.stringify({ ...JSON.parse(text) as object, ...told }) }
   })
-  return { answer, id: (JSON.parse(answer.body) as { id: string }).id, text: answer.body, start }
+  return { answer, id: (JSON.parse(answer.body) as { id: string }).id, text: await webhook.reveal(answer), start }
+}
+
+/** A large JSON object with one field more, which is not read and written anew for it. */
+function withField (object: Buffer, name: string, value: object): Buffer {
+  return Buffer.concat([object.subarray(0, object.lastIndexOf('}')), Buffer.from(`,${JSON.stringify(name)}:${JSON.stringify(value)}}`)])
 }
 
 async function continuesLarge ({ pool }: Dependencies, { caller }: FastifyRequest, body: Body): Promise<boolean> {

@@ -13,12 +13,21 @@ const inline = { endpoint: '/v1/embeddings', requests: [{ custom_id: 'a', body: 
 const openaiBatch = { input_file_id: 'file-none', endpoint: '/v1/embeddings', completion_window: '24h' }
 const response = { model: 'sim-instant', input: 'hello', background: true }
 const post = async (path: string, body: object, headers: Record<string, string> = {}, key = api.key): Promise<Answer> => await call(api, 'POST', path, { body, headers, key })
-const creations: ReadonlyArray<readonly [path: string, body: object, pattern: string]> = [['/api/v1/batch', inline, 'batch.*'], ['/v1/batches', openaiBatch, 'batch.*'], ['/v1/responses', response, 'response.*']]
+/** Above 1 MiB they are read, and endpoints added, in a thread that has no keys. */
+const largeInline = { ...inline, requests: Array.from({ length: 100 }, (_, place) => ({ custom_id: `row-${place}`, body: { model: 'sim-embed', input: 'x'.repeat(12_000) } })) }
+const largeResponse = { ...response, input: 'x'.repeat(1_200_000) }
+const creations: ReadonlyArray<readonly [what: string, path: string, body: object, pattern: string]> = [
+  ['POST /api/v1/batch', '/api/v1/batch', inline, 'batch.*'],
+  ['a large POST /api/v1/batch', '/api/v1/batch', largeInline, 'batch.*'],
+  ['POST /v1/batches', '/v1/batches', openaiBatch, 'batch.*'],
+  ['POST /v1/responses', '/v1/responses', response, 'response.*'],
+  ['a large POST /v1/responses', '/v1/responses', largeResponse, 'response.*']
+]
 
-for (const [path, body, pattern] of creations) {
-  test(`POST ${path} with a webhook_url makes an endpoint for the job alone, in its transaction, and tells its secret`, async t => {
+for (const [what, path, body, pattern] of creations) {
+  test(`${what} with a webhook_url makes an endpoint for the job alone, in its transaction, and tells its secret`, async t => {
     const made = await post(path, { ...body, webhook_url: url })
-    t.true(made.status < 300, made.text)
+    t.true(made.status < 300, made.text.slice(0, 500))
     t.regex(made.body.webhook.secret, /^whsec_/)
     const { body: endpoint } = await call(api, 'GET', `/api/v1/webhooks/${made.body.webhook.id}`)
     t.like(endpoint, { resource_id: made.body.id, event_types: [pattern], targets: [{ url, weight: 1 }], payload: 'thin', signature: 'hmac', enabled: true })
@@ -28,15 +37,15 @@ for (const [path, body, pattern] of creations) {
     t.is(rows.length, 1, 'one transaction')
   })
 
-  test(`a repeated POST ${path} tells the same secret and makes one endpoint, and one's own secret is never told`, async t => {
-    const headers = { 'idempotency-key': `job ${path}` }
+  test(`${what}, repeated, tells the same secret and makes one endpoint, and one's own secret is never told`, async t => {
+    const headers = { 'idempotency-key': `job ${what}` }
     const [first, second] = [await post(path, { ...body, webhook_url: url }, headers), await post(path, { ...body, webhook_url: url }, headers)]
     t.is(second.headers.get('idempotent-replayed'), 'true')
     t.deepEqual(second.body, first.body)
     t.regex(second.body.webhook.secret, /^whsec_/)
     const own = createHmacSecret()
     const given = { ...body, webhook_url: url, webhook_secret: own }
-    const ofOwn = { 'idempotency-key': `own ${path}` }
+    const ofOwn = { 'idempotency-key': `own ${what}` }
     for (const answer of [await post(path, given, ofOwn), await post(path, given, ofOwn)]) {
       t.is(answer.body.webhook.secret, null)
       t.false(answer.text.includes(own))
@@ -46,7 +55,7 @@ for (const [path, body, pattern] of creations) {
     for (const secret of [own, first.body.webhook.secret]) t.false(everything.includes(secret.slice(6, 30)))
   })
 
-  test(`POST ${path} refuses a webhook that cannot be, and creates nothing`, async t => {
+  test(`${what} refuses a webhook that cannot be, and creates nothing`, async t => {
     const { key, caller } = await createTestTenant(api.pool)
     const { key: narrow } = await createTestTenant(api.pool, ['batch', 'inference'])
     const cases: ReadonlyArray<readonly [fields: object, code: string, param: string | null]> = [

@@ -14,6 +14,8 @@ import { createPool } from '../../../lib/store/database.ts'
 import type { OutboxEntry } from '../../../lib/store/outbox.ts'
 import { isOutage } from '../../../lib/store/retry-outage.ts'
 import { acceptResponse, cancelResponse, getResponse, insertAnswered, listItems, responseText, type ItemsPage, type Owner } from '../../core/responses.ts'
+import type { AnswerPart } from '../../core/job-webhook.ts'
+import { insertJobEndpoint, type JobEndpoint } from '../../core/webhook-endpoints.ts'
 import { runOnce, type Created, type OnceRequest } from '../../plugins/idempotency.ts'
 
 /** A body of which a part is only in its text. */
@@ -50,20 +52,37 @@ export async function keep ({ databaseUrl, owner, body, response, bytes }: WithB
   })
 }
 
-export interface AcceptOrder extends Database { readonly owner: Owner, readonly body: Body, readonly once: Omit<OnceRequest, 'content'> }
-export interface Accepted { readonly answer: Omit<Created, 'body'> & { readonly replayed: boolean }, readonly id: string, readonly text: LargeText['bytes'], readonly start: OutboxEntry | null }
+export interface AcceptOrder extends Database {
+  readonly owner: Owner
+  readonly body: Body
+  readonly once: Omit<OnceRequest, 'content'>
+  /** That is told of it; null = none. */
+  readonly endpoint: JobEndpoint | null
+}
+export interface Accepted {
+  readonly answer: Omit<Created, 'body'> & { readonly replayed: boolean }
+  readonly id: string
+  /** Without `webhook`. */
+  readonly text: LargeText['bytes']
+  readonly webhook: AnswerPart | null
+  readonly start: OutboxEntry | null
+}
 
 /** Accepts a background response. `start`: of one that is new. */
-export async function accept ({ databaseUrl, owner, body, once, bytes }: WithBytes<AcceptOrder>): Promise<Told<Accepted>> {
+export async function accept ({ databaseUrl, owner, body, once, endpoint, bytes }: WithBytes<AcceptOrder>): Promise<Told<Accepted>> {
   return await withPool(databaseUrl, async pool => {
     const whole = wholeOf(body, bytes)
     let start: OutboxEntry | null = null
-    const { body: text, ...answer } = await runOnce(pool, { ...once, content: JSON.stringify(whole) }, async client => {
+    const { body: text, ...answer } = await runOnce(pool, { ...once, content: JSON.stringify([whole, endpoint?.url]) }, async client => {
       const accepted = await acceptResponse(client, owner, whole)
       start = accepted.start
-      return { status: 200, headers: {}, body: responseText(accepted.record) }
+      const text = responseText(accepted.record)
+      if (endpoint === null) return { status: 200, headers: {}, body: text }
+      const told = await insertJobEndpoint(client, owner, endpoint, accepted.record.id)
+      return { status: 200, headers: {}, body: JSON.stringify({ ...JSON.parse(text) as object, ...told }) }
     })
-    return { answer, id: (JSON.parse(text) as { id: string }).id, text: toBytes(text), start }
+    const { webhook = null, ...response } = JSON.parse(text) as { id: string, webhook?: AnswerPart }
+    return { answer, id: response.id, text: toBytes(webhook === null ? text : JSON.stringify(response)), webhook, start }
   }, ({ text }) => [text])
 }
 

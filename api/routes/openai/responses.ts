@@ -41,7 +41,7 @@ const responses: FastifyPluginAsyncTypebox = async app => {
     answerOnce(reply, answer)
     if (start !== null) await deliver(dependencies, start, request.log)
     if (body.stream === true) return await followResponse(dependencies, request, reply, id, -1)
-    return await reply.type(json).send(typeof text === 'string' ? await webhook.reveal({ body: text, replayed: answer.replayed }) : text)
+    return await reply.type(json).send(text)
   })
 
   app.get('/responses/:id', {
