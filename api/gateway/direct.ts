@@ -43,7 +43,7 @@ export function answerDirectly (app: FastifyInstance): void {
 
   const take = (raw: IncomingMessage, reply: ServerResponse, surface: AddedSurface, length: number, waits: boolean): void => {
     if (raw.readableLength === length) serve(raw, reply, surface)
-    else if (waits && raw.readableLength === 0) waitForBody(raw, whole => { whole ? take(raw, reply, surface, length, false) : pass(raw, reply) })
+    else if (waits && raw.readableLength === 0) waitForBody(raw, there => { there ? take(raw, reply, surface, length, false) : pass(raw, reply) })
     else pass(raw, reply)
   }
 

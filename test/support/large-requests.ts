@@ -7,7 +7,8 @@ export function largeRequests (bytes: number): Readonly<Record<string, LargeRequ
   const text = (share: number): string => sentence.repeat(Math.ceil(bytes * share / (sentence.length + 3)))
   const turns = Array.from({ length: 100 }, (_, place) => ({ role: place % 2 === 0 ? 'user' : 'assistant', content: text(0.01) })).slice(0, 99)
   const request = (path: string, body: object, status = 200): LargeRequest => ({ path, body: JSON.stringify(body), status })
-  const prompt = text(0.0002)
+  // a prompt of 5 kB each
+  const rows = Math.ceil(bytes / 5_000)
   return {
     'chat, one message': request('/v1/chat/completions', { model: 'sim-instant', messages: [{ role: 'user', content: text(1) }], max_tokens: 20 }),
     'chat, streamed, 100 turns': request('/v1/chat/completions', { model: 'sim-instant', messages: turns, max_tokens: 20, stream: true }),
@@ -18,8 +19,8 @@ export function largeRequests (bytes: number): Readonly<Record<string, LargeRequ
     completions: request('/v1/completions', { model: 'sim-instant', prompt: text(1), max_tokens: 20 }),
     embeddings: request('/v1/embeddings', { model: 'sim-embed', input: Array.from({ length: 1_000 }, () => text(0.001)), encoding_format: 'base64' }),
     moderations: request('/v1/moderations', { model: 'sim-moderation', input: Array.from({ length: 1_000 }, () => text(0.001)) }),
-    'a batch of 5,000 requests': request('/api/v1/batch', {
-      endpoint: '/v1/chat/completions', requests: Array.from({ length: 5_000 }, (_, place) => ({ custom_id: `row-${place}`, body: { model: 'sim-instant', messages: [{ role: 'user', content: prompt }] } }))
+    'a batch with its requests': request('/api/v1/batch', {
+      endpoint: '/v1/chat/completions', requests: Array.from({ length: rows }, (_, place) => ({ custom_id: `row-${place}`, body: { model: 'sim-instant', messages: [{ role: 'user', content: text(1 / rows) }] } }))
     }, 202)
   }
 }

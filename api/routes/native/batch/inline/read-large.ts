@@ -1,7 +1,7 @@
-import type { FastifyInstance } from 'fastify'
-import type { Room } from '../../../../../lib/gateway/large-body/room.ts'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { claimRoom, type Room } from '../../../../../lib/gateway/large-body/room.ts'
 import { runInThread, threadModule } from '../../../../../lib/gateway/large-body/threads.ts'
-import { receiveBody, releaseAfter, whileConnected } from '../../../../gateway/receive-body.ts'
+import { receiveBody, releaseAfter, whileConnected, type Arrived } from '../../../../gateway/receive-body.ts'
 import type { InputLimits } from './render-input.ts'
 import type { ReadBatch } from './thread.ts'
 
@@ -14,7 +14,10 @@ declare module 'fastify' {
 
 const module = threadModule('thread', import.meta.url)
 
-/** JSON bodies of this scope above 1 MiB are read in a thread: 32 MB of requests would hold up every stream of the process for a second. */
+/** Bytes from which a body is read in a thread. Less than of other bodies, as each of its requests is checked, written and indexed: 1 MiB of short ones takes 30 ms. */
+const largeBatch = 256 * 1024
+
+/** Large JSON bodies of this scope are read in a thread: 25 MB of requests would hold up every stream of the process for 170 ms. */
 export function readLargeBatches (app: FastifyInstance, limits: InputLimits): void {
   app.decorateRequest('largeBatch', null)
   const parseSmall = app.getDefaultJsonParser('error', 'error')
@@ -24,11 +27,11 @@ export function readLargeBatches (app: FastifyInstance, limits: InputLimits): vo
     receiveBody(payload, request.routeOptions.bodyLimit!, length === undefined ? null : Number(length), (error, arrived) => {
       if (arrived === undefined) {
         done(error)
-      } else if (arrived.room === null) {
+      } else if (arrived.room === null && arrived.bytes.length < largeBatch) {
         void parseSmall(request, arrived.bytes.toString('utf8'), done)
       } else {
-        const { bytes, room } = arrived
-        whileConnected(request.raw, async signal => await runInThread<ReadBatch>('compute', module, 'readBatch', { limits }, { bytes }, signal)).then(({ small, ...large }) => {
+        const room = arrived.room ?? claimRoom()
+        read(request, arrived, room, limits).then(({ small, ...large }) => {
           request.largeBatch = { ...large, room }
           done(null, small)
         }, (failure: Error) => {
@@ -42,4 +45,11 @@ export function readLargeBatches (app: FastifyInstance, limits: InputLimits): vo
     if (largeBatch !== null) releaseAfter(raw, largeBatch.room)
     done()
   })
+}
+
+async function read ({ raw }: FastifyRequest, arrived: Arrived, room: Room, limits: InputLimits): Promise<ReadBatch> {
+  if (arrived.room === null) room.take(arrived.bytes.length)
+  // in memory of its own, which can be handed over
+  const bytes = arrived.room === null ? Uint8Array.from(arrived.bytes) : arrived.bytes
+  return await whileConnected(raw, async signal => await runInThread<ReadBatch>('compute', module, 'readBatch', { limits }, { bytes }, signal))
 }
