@@ -3,6 +3,7 @@ import test from 'ava'
 import { call, startTestApi, type Answer, type TestApi } from '../support/api.ts'
 import { chatRow, followJob, parseLines } from '../support/api-batch.ts'
 import { createTestTenant } from '../support/tenant.ts'
+import { chat, refused } from './_native-batch.ts'
 
 let api: TestApi
 test.before(async () => { api = await startTestApi({ worker: true }) })
@@ -35,6 +36,15 @@ test('a large batch is made once for each idempotency key, and another body is a
   t.deepEqual(again.body, first.body)
   const other = await create(whole.replace('row-2999', 'row-other'), headers)
   t.like(other.body, { status: 409, code: 'idempotency_mismatch' })
+})
+
+test('what is wrong with a large batch is told as of a small one', async t => {
+  for (const [title, fields] of refused) {
+    const body = JSON.stringify({ endpoint: chat, ...fields })
+    const [small, large] = [await create(body), await create(body + ' '.repeat(300_000))]
+    t.is(large.status, 400, title)
+    t.deepEqual({ ...large.body, request_id: '' }, { ...small.body, request_id: '' }, title)
+  }
 })
 
 test('what no schema finds in a large batch is told by its line, and what is no JSON as that', async t => {
