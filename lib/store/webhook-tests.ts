@@ -18,11 +18,11 @@ export async function insertPing (pool: Pool, endpointId: string): Promise<{ eve
     if (place === undefined) return null
     // it keeps the sequence of the endpoint's events
     await lockDispatches(client, [endpointId])
-    const { rows: [inserted] } = await client.query<{ id: string, organization_id: string, project_id: string, seq: number, feed_seq: number, created_at: Date }>(
+    const { rows } = await client.query<{ id: string, organization_id: string, project_id: string, seq: number, feed_seq: number, created_at: Date }>(
       `INSERT INTO event (id, organization_id, project_id, resource_id, seq, type, data, feed_seq)
        SELECT $2, organization_id, project_id, id, (SELECT coalesce(max(seq), 0) + 1 FROM event WHERE resource_id = $1), 'ping', '{}', $3 FROM webhook_endpoint WHERE id = $1
        RETURNING id, organization_id, project_id, seq, feed_seq, created_at`, [endpointId, newId('event'), place.last])
-    const row = inserted!
+    const row = rows[0]!
     const event: FeedEvent = {
       id: row.id, organizationId: row.organization_id, projectId: row.project_id, resourceId: endpointId, seq: row.seq, feedSeq: row.feed_seq, type: 'ping', data: {}, createdAt: row.created_at
     }

@@ -73,7 +73,7 @@ export async function accept ({ databaseUrl, owner, body, once, endpoint, bytes 
   return await withPool(databaseUrl, async pool => {
     const whole = wholeOf(body, bytes)
     let start: OutboxEntry | null = null
-    const { body: text, ...answer } = await runOnce(pool, { ...once, content: JSON.stringify([whole, endpoint?.url]) }, async client => {
+    const { body: text, ...answer } = await runOnce(pool, { ...once, content: JSON.stringify(whole) + (endpoint?.url ?? '') }, async client => {
       const accepted = await acceptResponse(client, owner, whole)
       start = accepted.start
       const text = responseText(accepted.record)
