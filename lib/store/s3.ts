@@ -39,13 +39,14 @@ export function createObjectStore ({ endpoint, accessKey, secretKey, bucket, reg
   }
 
   return {
-    prepare: async () => {
-      if (await attempt(() => calls.bucketExists(bucket))) return
+    // a process that prepares the same bucket at the same moment can make the server answer 500: it finds the bucket half made
+    prepare: async () => await attempt(async () => {
+      if (await calls.bucketExists(bucket)) return
       await calls.makeBucket(bucket, region).catch((error: unknown) => {
-        // another process was first
+        // another process was first, or the answer to our own try was lost
         if (!(error instanceof S3Error && error.code !== undefined && /^Bucket(AlreadyOwnedByYou|AlreadyExists)$/.test(error.code))) throw error
       })
-    },
+    }),
     put: async (key, body, contentType) => await putStream({ client: calls, bucket, key, contentType }, body, attempt),
     get: async key => await found(key, () => streams.getObject(bucket, key)),
     getRange: async (key, offset, bytes) => {

@@ -23,6 +23,21 @@ test('a bucket that does not exist fails the ping, and preparing it twice at onc
   await t.notThrowsAsync(other.ping())
 })
 
+test('preparing goes on after a 500 to the creation of a bucket that another process makes at that moment', async t => {
+  const asked: string[] = []
+  const server = createServer((request, response) => {
+    asked.push(request.method!)
+    if (request.method === 'HEAD') response.writeHead(404).end()
+    else if (asked.length === 2) response.writeHead(500).end()
+    else response.writeHead(409, { 'content-type': 'application/xml' }).end('<Error><Code>BucketAlreadyOwnedByYou</Code></Error>')
+  }).listen(0, '127.0.0.1')
+  t.teardown(() => { server.closeAllConnections(); server.close() })
+  await new Promise(resolve => server.once('listening', resolve))
+  const { port } = server.address() as AddressInfo
+  await createObjectStore({ ...testS3(), endpoint: `http://127.0.0.1:${port}` }).prepare()
+  t.deepEqual(asked, ['HEAD', 'PUT', 'HEAD', 'PUT'])
+})
+
 for (const bytes of [0, 1, singleBytes, singleBytes + 1, partBytes - 1, partBytes, partBytes + 1, 3 * partBytes + 12_345]) {
   test(`an object of ${bytes} bytes comes back as it was put`, async t => {
     const key = `round-trip/${bytes}`
