@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Config, loadConfig } from '../../lib/config.ts'
@@ -21,11 +21,20 @@ export function testEnvironment (overrides: Readonly<Record<string, string>> = {
     S3_REGION: s3.region,
     HOST: '127.0.0.1',
     PORT: '0',
-    // unix sockets live in it, and their paths are short
-    SIRA_JOURNAL_DIR: mkdtempSync(join(tmpdir(), 'sira-j-')),
+    SIRA_JOURNAL_DIR: journalFolder(),
     LOG_LEVEL: 'warn',
     ...overrides
   }
+}
+
+const journalFolders: string[] = []
+process.once('exit', () => { for (const folder of journalFolders) rmSync(folder, { recursive: true, force: true }) })
+
+/** Not in the run's own folder, however tidy: unix sockets live in it, and their paths are short. */
+function journalFolder (): string {
+  const folder = mkdtempSync(join(tmpdir(), 'sira-j-'))
+  journalFolders.push(folder)
+  return folder
 }
 
 /** testEnvironment() as a Config. Overrides are variables, as in production: `testConfig({ DATABASE_URL: database.url })`. */
