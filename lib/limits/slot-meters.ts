@@ -7,8 +7,11 @@ import type { StoreLink } from './store-link.ts'
 
 /** ms between two looks at slots that were not used: how long others may have to wait for them. */
 const TICK = 100
-/** ms that a request waits for slots that other processes hold, which they may just not have given back yet. */
-const LONGEST_WAIT = 250
+/**
+ * ms that a request waits for slots that other processes hold, which they may just not have given back yet: their next tick, a question of
+ * theirs and one of ours, on a machine that is busy. No longer than the Retry-After of the refusal that follows.
+ */
+const LONGEST_WAIT = 1_000
 /** ms between two questions of those who wait. */
 const LOOK_AGAIN = 25
 /** Requests that wait at one subject; more are refused at once. */
