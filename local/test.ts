@@ -62,7 +62,8 @@ async function startEngines (): Promise<Record<string, string>> {
     SIRA_TEST_TEMPORAL_UI_URL: temporal.uiUrl,
     SIRA_TEST_S3_ENDPOINT: s3.endpoint,
     SIRA_TEST_S3_ACCESS_KEY: s3.accessKey,
-    SIRA_TEST_S3_SECRET_KEY: s3.secretKey
+    SIRA_TEST_S3_SECRET_KEY: s3.secretKey,
+    SIRA_TEST_WORKFLOW_BUNDLE: join(folder, 'workflow-bundle.js')
   }
 }
 

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startService } from '../../local/services.ts'
+import { engineVariable } from './engines.ts'
 
 /** A worker process, ready. Resolves with what ends it: SIGTERM, and an error if it did not end well. */
 export async function startTestWorker (environment: Readonly<Record<string, string>>): Promise<() => Promise<void>> {
@@ -9,8 +10,7 @@ export async function startTestWorker (environment: Readonly<Record<string, stri
   const worker = await startService({
     name: 'worker',
     program: 'dist/worker/main.js',
-    // workflow code is the same for all test files: bundled once, it saves each the better part of its start
-    env: { ...process.env, SIRA_WORKFLOW_BUNDLE: join(tmpdir(), 'sira-test-workflows.js'), ...environment, LOG_LEVEL: 'info' },
+    env: { ...process.env, SIRA_WORKFLOW_BUNDLE: engineVariable('WORKFLOW_BUNDLE'), ...environment, LOG_LEVEL: 'info' },
     logFile: join(folder, 'worker.log'),
     isReady: async log => log.includes('worker ready'),
     stopDeadline: 30_000

@@ -8,6 +8,7 @@ import { startStack, type Stack } from '../../local/stack.ts'
 import { createTestTenant } from './tenant.ts'
 import { cloneDatabase } from './database.ts'
 import { testEnvironment } from './config.ts'
+import { engineVariable } from './engines.ts'
 
 /** Somebody who uses the product: one key of one organization. */
 export interface User {
@@ -76,7 +77,7 @@ export async function startProduct (options: ProductOptions): Promise<Product> {
       undo.push(database.drop)
       shared = testEnvironment({ DATABASE_URL: database.url })
     }
-    const env = { ...shared, LOG_LEVEL: 'info', SIRA_SIMULATOR_URL: simulator.url, SIRA_CONFIG: config, ...options.env }
+    const env = { ...shared, SIRA_WORKFLOW_BUNDLE: engineVariable('WORKFLOW_BUNDLE'), LOG_LEVEL: 'info', SIRA_SIMULATOR_URL: simulator.url, SIRA_CONFIG: config, ...options.env }
     const stack = await startStack({ dataDir: join(folder, 'data'), workerCount, apiCount, compiled: true, env })
     undo.push(stack.stop)
     const pool = new pg.Pool({ connectionString: stack.databaseUrl, max: 4 })

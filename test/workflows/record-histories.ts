@@ -1,6 +1,7 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import test from 'ava'
 import { loadWorkflowBundle } from '../../worker/workflow-bundle.ts'
+import { engineVariable } from '../support/engines.ts'
 import { writeHistory } from './history-file.ts'
 import { responseScenarios } from './response-scenarios.ts'
 import { connect, runResponseScenario, runScenario, runWebhookDispatchScenario, runWebhookReplayScenario } from './run-scenario.ts'
@@ -14,7 +15,7 @@ test('the histories of new scenarios are recorded', async t => {
   const folder = new URL('../histories/', import.meta.url)
   await mkdir(folder, { recursive: true })
   const stored = await readdir(folder)
-  const [bundle, connections] = await Promise.all([loadWorkflowBundle(null), connect()])
+  const [bundle, connections] = await Promise.all([loadWorkflowBundle(engineVariable('WORKFLOW_BUNDLE')), connect()])
   const runs = [
     ...scenarios.map(scenario => ({ name: scenario.name, run: async () => await runScenario(scenario, bundle, connections) })),
     ...responseScenarios.map(scenario => ({ name: scenario.name, run: async () => await runResponseScenario(scenario, bundle, connections) })),

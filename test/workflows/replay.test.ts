@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises'
 import test from 'ava'
 import { Worker, type ReplayWorkerOptions } from '@temporalio/worker'
 import { loadWorkflowBundle } from '../../worker/workflow-bundle.ts'
+import { engineVariable } from '../support/engines.ts'
 import { readHistory } from './history-file.ts'
 import { responseScenarios } from './response-scenarios.ts'
 import { scenarios } from './scenarios.ts'
@@ -10,7 +11,7 @@ import { webhookReplayScenarios } from './webhook-replay-scenarios.ts'
 
 const folder = new URL('../histories/', import.meta.url)
 let options: ReplayWorkerOptions
-test.before(async () => { options = { workflowBundle: await loadWorkflowBundle(null) } })
+test.before(async () => { options = { workflowBundle: await loadWorkflowBundle(engineVariable('WORKFLOW_BUNDLE')) } })
 
 test('every stored history replays on the present workflow code', async t => {
   const names = (await readdir(folder)).filter(name => name.endsWith('.json'))

@@ -1,12 +1,13 @@
 import test from 'ava'
 import type { WorkflowBundleOption } from '@temporalio/worker'
 import { loadWorkflowBundle } from '../../worker/workflow-bundle.ts'
+import { engineVariable } from '../support/engines.ts'
 import { connect, runWebhookReplayScenario, type Connections, type ScenarioRun } from './run-scenario.ts'
 import { webhookReplayScenarios } from './webhook-replay-scenarios.ts'
 
 let bundle: WorkflowBundleOption
 let connections: Connections
-test.before(async () => { [bundle, connections] = await Promise.all([loadWorkflowBundle(null), connect()]) })
+test.before(async () => { [bundle, connections] = await Promise.all([loadWorkflowBundle(engineVariable('WORKFLOW_BUNDLE')), connect()]) })
 test.after.always(async () => { await connections.close() })
 
 async function run (name: string): Promise<ScenarioRun> {
