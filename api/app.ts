@@ -10,8 +10,9 @@ import { answerClientError } from './plugins/client-errors.ts'
 import { answerBadUrl, installErrors } from './plugins/errors.ts'
 import { boundReceiving } from './plugins/request-timeout.ts'
 import { compileValidator, refuseDeepBodies } from './plugins/validation.ts'
-import { attachSocket } from './realtime/socket.ts'
-import { attachChatSocket } from './realtime/chat-socket.ts'
+import { attachSocket, jobSocketPath } from './realtime/socket.ts'
+import { attachChatSocket, chatSocketPath } from './realtime/chat-socket.ts'
+import { passOverOtherUpgrades } from './realtime/other-upgrades.ts'
 import health from './routes/health.ts'
 import metrics from './routes/metrics.ts'
 import admin from './routes/native/admin/index.ts'
@@ -101,6 +102,7 @@ export async function buildApp (dependencies: Dependencies, options: FastifyServ
     polling: api.processes === 1
   })
   const chatSocket = attachChatSocket(app)
+  passOverOtherUpgrades(app.server, [jobSocketPath, chatSocketPath])
   app.addHook('preClose', async () => { await Promise.all([socket.close(), chatSocket.close()]) })
   answerDirectly(app)
   return app

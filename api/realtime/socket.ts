@@ -32,6 +32,8 @@ interface Options {
   readonly polling?: boolean
 }
 
+/** Of Socket.IO. */
+export const jobSocketPath = '/socket.io/'
 const MOST_CONNECTIONS = 10_000
 /** Bytes of one message from a client. */
 const MOST_MESSAGE_BYTES = 16_000
@@ -41,6 +43,8 @@ export function attachSocket (server: HttpServer, { feed, eventFeed, authenticat
   let closing = false
   const io = new Server<ClientMessages, ServerMessages, Record<string, never>, { caller: Caller }>(server, {
     serveClient: false,
+    path: jobSocketPath,
+    destroyUpgrade: false, // it would cut other sockets that are not open within a second: see other-upgrades.ts
     transports: polling ? ['polling', 'websocket'] : ['websocket'],
     maxHttpBufferSize: MOST_MESSAGE_BYTES,
     connectTimeout: 10_000, // to reach the namespace, after which a connection without a valid key is closed
