@@ -104,9 +104,10 @@ export class Exchange {
   }
 
   #lastEvents (translator: StreamTranslator | null, usage: Usage | null, usageEvent: string | null): readonly StreamEvent[] {
-    if (translator !== null) return translator.end(usage)
     const options = this.#request.body.stream_options as { include_usage?: unknown } | null | undefined
-    return usageEvent !== null && options?.include_usage === true ? [{ name: null, data: usageEvent }] : []
+    const asked = options?.include_usage === true ? usageEvent : null
+    if (translator !== null) return translator.end(usage, asked)
+    return asked === null ? [] : [{ name: null, data: asked }]
   }
 
   #attempts = 0

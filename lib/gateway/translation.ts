@@ -19,7 +19,8 @@ export interface Translation {
 
 export interface StreamTranslator {
   push: (data: string) => readonly StreamEvent[]
-  end: (usage: Usage | null) => readonly StreamEvent[]
+  /** `usageChunk` = the chunk that only carries usage, for a caller that asked for it by stream_options. */
+  end: (usage: Usage | null, usageChunk: string | null) => readonly StreamEvent[]
 }
 
 /** Throws a SiraError when chat cannot say what the body asks. null = this surface has no translation. */
@@ -29,7 +30,7 @@ export function translate (endpoint: Endpoint, body: Readonly<Record<string, unk
     return { chat: messagesToChat(body), answer: completion => chatToMessage(completion, model), stream: () => createMessagesStream(model) }
   }
   if (endpoint === '/v1/completions') {
-    return { chat: completionsToChat(body), answer: completion => chatToCompletion(completion), stream: createCompletionsStream }
+    return { chat: completionsToChat(body), answer: completion => chatToCompletion(completion), stream: () => createCompletionsStream() }
   }
   if (endpoint === '/v1/responses') {
     // what it continues stands in its input by now (expandRequest), and its id is given by whoever stores it

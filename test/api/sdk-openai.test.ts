@@ -143,6 +143,19 @@ test('the openai client reads completions of a prompt, whole and streamed', asyn
   }
 })
 
+for (const model of ['sim-instant', 'sim-claude', 'sim-gemini']) {
+  test(`the openai client gets the usage of a stream of completions of ${model} as its last event, when it asks and only then`, async t => {
+    const asked = { model, prompt: 'Once upon a time', max_tokens: 50, stream: true } as const
+    const events = []
+    for await (const event of await served.api.openai().completions.create({ ...asked, stream_options: { include_usage: true } })) events.push(event)
+    t.deepEqual(events.filter(({ usage }) => usage != null).map(({ choices }) => choices), [[]])
+    const { object, usage } = events.at(-1)!
+    t.is(object, 'text_completion')
+    t.true(usage!.prompt_tokens > 0 && usage!.completion_tokens > 0)
+    for await (const { usage } of await served.api.openai().completions.create(asked)) t.is(usage ?? null, null)
+  })
+}
+
 for (const model of ['sim-embed', 'sim-gemini-embed']) {
   test(`the openai client decodes embeddings of ${model}, which it asks for in base64, to the same numbers as floats`, async t => {
     const openai = served.api.openai()

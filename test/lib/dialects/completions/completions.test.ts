@@ -41,7 +41,7 @@ test('OpenAI\'s SDK reads a stream of completions to the same text, end and usag
   for (const answer of answers.filter(({ message }) => message.tool_calls === undefined)) {
     const whole = chatToCompletion(completionOf(answer), 'public')
     const stream = createCompletionsStream('public')
-    const events = [...chunksOf(answer, 5).flatMap(stream.push), ...stream.push(usageChunk), ...stream.end()]
+    const events = [...chunksOf(answer, 5).flatMap(stream.push), ...stream.end(null, usageChunk)]
     const client = await replaying(t, events, 'data: [DONE]\n\n')
     let text = ''
     let finish: string | null = null
