@@ -6,6 +6,7 @@ import { readRequestId } from './http-call.ts'
 import type { HttpAnswer } from './http-call.ts'
 import { parseObject } from './json-object.ts'
 import { createChatReader } from './openai/chat-stream.ts'
+import { encodeVectors } from './openai/encode-vectors.ts'
 import { lastUsage } from './openai/last-usage.ts'
 import { createPaths } from './openai/paths.ts'
 import { errorInside, isError, readError } from './openai/read-error.ts'
@@ -28,8 +29,9 @@ export function createOpenAICompatible (provider: ProviderConfig): Provider {
     name: provider.name,
     endpoints: new Set(vendor.endpoints),
     async call (request) {
-      const { body, wire, clientRequestId, signal, timeout, maxAnswerBytes } = request
-      return readAnswer(upstream, await upstream.post({ path: pathOf(request), body: wire ?? body, clientRequestId, signal, timeout, maxAnswerBytes }))
+      const { endpoint, body, wire, clientRequestId, signal, timeout, maxAnswerBytes } = request
+      const answer = readAnswer(upstream, await upstream.post({ path: pathOf(request), body: wire ?? body, clientRequestId, signal, timeout, maxAnswerBytes }))
+      return endpoint === '/v1/embeddings' ? { ...answer, body: await encodeVectors(request, answer.body) } : answer
     },
     async stream (request) {
       const { endpoint, clientRequestId, signal, timeout, maxAnswerBytes, idleTimeout, sink } = request

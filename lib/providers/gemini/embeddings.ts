@@ -1,6 +1,7 @@
 import type { Usage } from '../../contracts/prices.ts'
 import { estimateInputTokens } from '../../domain/estimate-tokens.ts'
 import { SiraError } from '../../errors.ts'
+import { toBase64Vector } from '../base64-vector.ts'
 import { ownFailure } from '../failure-messages.ts'
 import { unsupported } from './media.ts'
 import { modelPath } from './request.ts'
@@ -42,18 +43,11 @@ export function toEmbeddings (answer: Readonly<Record<string, unknown>>, request
   const vectors = objectsOf(answer.embeddings).map(({ values }) => values)
   if (vectors.length !== expected || !vectors.every(isVector)) throw ownFailure('answer_invalid', true, { statusCode: 200 })
   const usage = readGeminiUsage(answer.usageMetadata)
-  const data = vectors.map((vector, index) => ({ object: 'embedding', index, embedding: request.encoding_format === 'base64' ? littleEndian(vector) : vector }))
+  const data = vectors.map((vector, index) => ({ object: 'embedding', index, embedding: request.encoding_format === 'base64' ? toBase64Vector(vector) : vector }))
   const tokens = usage?.inputTokens ?? (sentBytes === undefined ? estimateInputTokens(JSON.stringify(request.input)) : Math.ceil(sentBytes / 4))
   return { body: JSON.stringify({ object: 'list', data, model: request.model, usage: { prompt_tokens: tokens, total_tokens: tokens } }), usage }
 }
 
 function isVector (value: unknown): value is number[] {
   return Array.isArray(value) && value.length > 0 && value.every(component => typeof component === 'number')
-}
-
-/** OpenAI's base64 is float32, little-endian whatever the machine's own order. */
-function littleEndian (vector: readonly number[]): string {
-  const bytes = Buffer.allocUnsafe(vector.length * 4)
-  vector.forEach((component, index) => { bytes.writeFloatLE(component, index * 4) })
-  return bytes.toString('base64')
 }
