@@ -6,6 +6,7 @@ import { readRequestId } from './http-call.ts'
 import type { HttpAnswer } from './http-call.ts'
 import { parseObject } from './json-object.ts'
 import { createChatReader } from './openai/chat-stream.ts'
+import { sinkWithoutContentParts, withoutContentParts } from './openai/content-parts.ts'
 import { encodeVectors } from './openai/encode-vectors.ts'
 import { lastUsage } from './openai/last-usage.ts'
 import { createPaths } from './openai/paths.ts'
@@ -31,10 +32,12 @@ export function createOpenAICompatible (provider: ProviderConfig): Provider {
     async call (request) {
       const { endpoint, body, wire, clientRequestId, signal, timeout, maxAnswerBytes } = request
       const answer = readAnswer(upstream, await upstream.post({ path: pathOf(request), body: wire ?? body, clientRequestId, signal, timeout, maxAnswerBytes }))
-      return endpoint === '/v1/embeddings' ? { ...answer, body: await encodeVectors(request, answer.body) } : answer
+      if (endpoint === '/v1/embeddings') return { ...answer, body: await encodeVectors(request, answer.body) }
+      return vendor.contentParts ? { ...answer, body: withoutContentParts(answer.body) } : answer
     },
     async stream (request) {
-      const { endpoint, clientRequestId, signal, timeout, maxAnswerBytes, idleTimeout, sink } = request
+      const { endpoint, clientRequestId, signal, timeout, maxAnswerBytes, idleTimeout } = request
+      const sink = vendor.contentParts ? sinkWithoutContentParts(request.sink) : request.sink
       const parsed = endpoint === '/v1/responses' ? null : request.parsed ?? parseObject(String(request.body))
       const reader = parsed === null
         ? createResponsesReader(upstream, sink)

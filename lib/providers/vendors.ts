@@ -10,11 +10,13 @@ export interface Vendor {
   readonly endpoints: readonly Endpoint[]
   /** Whether it takes stream_options: { include_usage: true }; Mistral tells usage in its last chunk without being asked and refuses the field. */
   readonly streamOptions: boolean
+  /** Whether the content of its answers may be a list of parts, thoughts among them. */
+  readonly contentParts: boolean
 }
 
 const all: readonly Endpoint[] = ['/v1/chat/completions', '/v1/completions', '/v1/responses', '/v1/embeddings', '/v1/moderations']
 const chatAndEmbeddings: readonly Endpoint[] = ['/v1/chat/completions', '/v1/completions', '/v1/embeddings']
-const bearer = { dialect: 'openai', auth: 'bearer', streamOptions: true } as const
+const bearer = { dialect: 'openai', auth: 'bearer', streamOptions: true, contentParts: false } as const
 
 export const vendors = {
   openai: { ...bearer, baseUrl: null, endpoints: all },
@@ -24,10 +26,10 @@ export const vendors = {
   groq: { ...bearer, baseUrl: 'https://api.groq.com/openai/v1', endpoints: ['/v1/chat/completions'] },
   together: { ...bearer, baseUrl: 'https://api.together.xyz/v1', endpoints: chatAndEmbeddings },
   deepseek: { ...bearer, baseUrl: 'https://api.deepseek.com/v1', endpoints: ['/v1/chat/completions'] },
-  mistral: { ...bearer, baseUrl: 'https://api.mistral.ai/v1', endpoints: ['/v1/chat/completions', '/v1/embeddings', '/v1/moderations'], streamOptions: false },
+  mistral: { ...bearer, baseUrl: 'https://api.mistral.ai/v1', endpoints: ['/v1/chat/completions', '/v1/embeddings', '/v1/moderations'], streamOptions: false, contentParts: true },
   openrouter: { ...bearer, baseUrl: 'https://openrouter.ai/api/v1', endpoints: ['/v1/chat/completions', '/v1/completions', '/v1/embeddings'] },
-  anthropic: { dialect: 'anthropic', baseUrl: 'https://api.anthropic.com/v1', auth: 'x-api-key', endpoints: ['/v1/chat/completions', '/v1/messages'], streamOptions: false },
-  gemini: { dialect: 'gemini', baseUrl: 'https://generativelanguage.googleapis.com/v1beta', auth: 'x-goog-api-key', endpoints: ['/v1/chat/completions', '/v1/embeddings'], streamOptions: false }
+  anthropic: { dialect: 'anthropic', baseUrl: 'https://api.anthropic.com/v1', auth: 'x-api-key', endpoints: ['/v1/chat/completions', '/v1/messages'], streamOptions: false, contentParts: false },
+  gemini: { dialect: 'gemini', baseUrl: 'https://generativelanguage.googleapis.com/v1beta', auth: 'x-goog-api-key', endpoints: ['/v1/chat/completions', '/v1/embeddings'], streamOptions: false, contentParts: false }
 } as const satisfies Readonly<Record<string, Vendor>>
 
 export type VendorKind = keyof typeof vendors
