@@ -1,6 +1,7 @@
 import type { ChatRequest } from '../../contracts/chat.ts'
 import { SiraError } from '../../errors.ts'
 import type { VendorKind } from '../vendors.ts'
+import { fitMessages } from './fit-messages.ts'
 import { toTools } from './legacy-functions.ts'
 import { isNeutral, openaiRanges, wordOf } from './rule.ts'
 import type { ParameterName, Rule } from './rule.ts'
@@ -29,9 +30,9 @@ const leftOut: Fitted = { value: undefined, reason: null }
 const none: readonly string[] = []
 
 /**
- * A chat request with the parameters that a target takes. What it cannot do is refused with SiraError `unsupported_parameter`, or left
- * out and named, whichever `unsupported` says; a parameter at its neutral value is never refused. SiraError `invalid_parameter` when
- * a number that has to be fitted into a range is none, or out of OpenAI's own.
+ * A chat request with the parameters that a target takes, and its conversation in the target's words. What it cannot do is refused with
+ * SiraError `unsupported_parameter`, or left out and named, whichever `unsupported` says; a parameter at its neutral value is never
+ * refused. SiraError `invalid_parameter` when a number that has to be fitted into a range is none, or out of OpenAI's own.
  */
 export function fitParameters (kind: VendorKind, upstream: string, body: ChatRequest, unsupported: 'refuse' | 'drop'): FittedParameters {
   const rules = actingRules(kind, upstream)
@@ -57,6 +58,9 @@ export function fitParameters (kind: VendorKind, upstream: string, body: ChatReq
     if (fitted.value !== undefined) result[fitted.name ?? name] = fitted.value
   }
   if (legacy) result = toTools(result ?? body)
+  const messages = (result ?? body).messages
+  const fittedMessages = Array.isArray(messages) ? fitMessages(kind, messages) : messages
+  if (fittedMessages !== messages) result = { ...(result ?? body), messages: fittedMessages }
   return result === null ? { body, changed: false, dropped: none } : { body: result as unknown as ChatRequest, changed: true, dropped: dropped ?? none }
 }
 
