@@ -7,6 +7,7 @@ import type { Provider } from '../providers/types.ts'
 import { vendors } from '../providers/vendors.ts'
 import { renderLarge } from './large-body/index.ts'
 import type { Prepared, Target } from './deliver.ts'
+import { withNativeHistory } from './native-history.ts'
 import { translate, type Translation } from './translation.ts'
 
 /** The request as one target gets it, what was left out, and how its answer is turned back. */
@@ -26,7 +27,10 @@ export function fitTo (target: Target, provider: Provider | undefined, request: 
   const { upstream } = target.deployment
   const rule = request.unsupported ?? target.model.policy.unsupported
   if (provider?.endpoints.has(endpoint) === true) {
-    if (endpoint !== '/v1/chat/completions') return { endpoint, body: forwardBody(text, body, { model: upstream }), dropped: [], translation: null }
+    if (endpoint !== '/v1/chat/completions') {
+      const sent = withNativeHistory(endpoint, body)
+      return { endpoint, body: forwardBody(sent === body ? text : JSON.stringify(sent), sent, { model: upstream }), dropped: [], translation: null }
+    }
     const fitted = fitParameters(kind, upstream, body as ChatRequest, rule)
     return chatBody(kind, fitted.changed ? null : text, fitted.body, upstream, fitted.dropped, null)
   }

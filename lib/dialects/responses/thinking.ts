@@ -10,9 +10,14 @@ export function sealThinking (blocks: readonly ThinkingBlock[]): string | null {
   return MARK + Buffer.from(JSON.stringify(blocks)).toString('base64')
 }
 
+/** Whether `sealThinking` wrote it. */
+export function isSealedThinking (sealed: string): boolean {
+  return sealed.startsWith(MARK)
+}
+
 /** What `sealThinking` wrote; [] for anything else, also for what was tampered with: the provider checks the signatures. */
 export function openThinking (sealed: unknown): ThinkingBlock[] {
-  if (typeof sealed !== 'string' || !sealed.startsWith(MARK)) return []
+  if (typeof sealed !== 'string' || !isSealedThinking(sealed)) return []
   const blocks = parse(Buffer.from(sealed.slice(MARK.length), 'base64').toString())
   return Array.isArray(blocks) ? blocks.filter(isThinkingBlock) : []
 }

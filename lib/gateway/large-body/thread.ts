@@ -14,6 +14,7 @@ import { toGenerateContent } from '../../providers/gemini/request.ts'
 import { fitParameters } from '../../providers/parameters/index.ts'
 import type { Endpoint } from '../../providers/types.ts'
 import { vendors, type VendorKind } from '../../providers/vendors.ts'
+import { withNativeHistory } from '../native-history.ts'
 import { translate } from '../translation.ts'
 import { checkDepth } from './check-depth.ts'
 import { readObject, toBytes } from './json-bytes.ts'
@@ -74,7 +75,7 @@ export async function render (order: RenderOrder): Promise<Told<Rendered>> {
     const { endpoint, native, kind, upstream, unsupported } = order
     const body = unite(order.small, readObject(order.bytes).body, order.bulk)
     if (endpoint === '/v1/embeddings' && vendors[kind].dialect === 'gemini') return { wire: encode(toBatchEmbedContents({ ...body, model: upstream, input: body.input })), dropped: [] }
-    if (native && endpoint !== '/v1/chat/completions') return { wire: encode({ ...body, model: upstream }), dropped: [] }
+    if (native && endpoint !== '/v1/chat/completions') return { wire: encode({ ...withNativeHistory(endpoint, body), model: upstream }), dropped: [] }
     const chat = native ? body as unknown as ChatRequest : translate(endpoint, body)!.chat
     const { body: fitted, dropped } = fitParameters(kind, upstream, chat, unsupported)
     return { wire: encode(toWire(kind, { ...fitted, model: upstream })), dropped }
