@@ -82,7 +82,7 @@ function toFormat (format: ResponseFormat | null | undefined): Format {
   const asked = format.json_schema?.schema
   if (typeof asked !== 'object' || asked === null) return { schema: null, instruction: anyJson }
   // Native rather than a forced tool, which would exclude thinking and need its stop reason put right (litellm #8901).
-  const schema = toOutputSchema(asked)
+  const schema = toOutputSchema(asked, 'response_format')
   return schema === null ? { schema, instruction: `${anyJson} It has to follow this JSON schema: ${JSON.stringify(asked)}` } : { schema, instruction: null }
 }
 

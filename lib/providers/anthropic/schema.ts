@@ -12,15 +12,15 @@ const lists = ['anyOf', 'allOf', 'prefixItems']
 const maps = ['properties', '$defs', 'definitions']
 
 /**
- * A JSON schema as Anthropic's structured output takes it: every object closed (what fits the closed one fits the open one), oneOf as
+ * A JSON schema as Anthropic's structured output and strict tools take it: every object closed (what fits the closed one fits the open one), oneOf as
  * anyOf, bounds in the description. null when the schema has an object with free keys, which closed would always be empty.
  */
-export function toOutputSchema (schema: Schema): Schema | null {
-  return convert(schema, 0)
+export function toOutputSchema (schema: Schema, param: string): Schema | null {
+  return convert(schema, param, 0)
 }
 
-function convert (schema: Schema, depth: number): Schema | null {
-  if (depth > deepest) throw new SiraError('invalid_parameter', { param: 'response_format', reason: 'the schema is nested too deeply.' })
+function convert (schema: Schema, param: string, depth: number): Schema | null {
+  if (depth > deepest) throw new SiraError('invalid_parameter', { param, reason: 'the schema is nested too deeply.' })
   const converted: Record<string, unknown> = {}
   const said: string[] = []
   for (const [key, value] of Object.entries(schema)) {
@@ -28,15 +28,15 @@ function convert (schema: Schema, depth: number): Schema | null {
     if (bounds.includes(key) || (key === 'minItems' && value !== 0 && value !== 1)) {
       said.push(`${key}: ${JSON.stringify(value)}`)
     } else if (maps.includes(key) && isSchema(value)) {
-      const inner = convertMap(value, depth)
+      const inner = convertMap(value, param, depth)
       if (inner === null) return null
       converted[key] = inner
     } else if ((lists.includes(key) || key === 'oneOf') && Array.isArray(value)) {
-      const inner = value.map(entry => isSchema(entry) ? convert(entry, depth + 1) : entry)
+      const inner = value.map(entry => isSchema(entry) ? convert(entry, param, depth + 1) : entry)
       if (inner.includes(null)) return null
       converted[key === 'oneOf' ? 'anyOf' : key] = inner
     } else if (key === 'items' && isSchema(value)) {
-      const inner = convert(value, depth + 1)
+      const inner = convert(value, param, depth + 1)
       if (inner === null) return null
       converted[key] = inner
     } else {
@@ -54,10 +54,10 @@ function convert (schema: Schema, depth: number): Schema | null {
   return converted
 }
 
-function convertMap (map: Schema, depth: number): Schema | null {
+function convertMap (map: Schema, param: string, depth: number): Schema | null {
   const converted: [string, unknown][] = []
   for (const [name, value] of Object.entries(map)) {
-    const inner = isSchema(value) ? convert(value, depth + 1) : value
+    const inner = isSchema(value) ? convert(value, param, depth + 1) : value
     if (inner === null) return null
     converted.push([name, inner])
   }

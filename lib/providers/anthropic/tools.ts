@@ -1,5 +1,6 @@
 import type { ChatRequest, ChatTool } from '../../contracts/chat.ts'
 import { cacheMark, invalid } from './content.ts'
+import { toOutputSchema } from './schema.ts'
 import type { MessagesTool, MessagesToolChoice, Turn } from './wire.ts'
 
 interface ToolFields {
@@ -30,6 +31,15 @@ function usedTools (turns: readonly Turn[]): ToolFields {
   return { tools: [...names].map(name => ({ name, input_schema: { type: 'object' } })), tool_choice: { type: 'none' } }
 }
 
+/**
+ * JSON Schema as it is, which only for a strict tool has to be the subset of structured output: any other keyword refuses the whole
+ * request (earendil-works/pi #9953). A tool with free keys cannot be strict there.
+ */
+function inputFields (parameters: ChatTool['function']['parameters'] | null, strict: boolean, param: string): Pick<MessagesTool, 'input_schema' | 'strict'> {
+  const schema = strict ? toOutputSchema({ type: 'object', ...parameters ?? { properties: {} } }, param) : null
+  return schema === null ? { input_schema: { type: 'object', ...parameters } } : { input_schema: schema, strict: true }
+}
+
 function toTool (tool: ChatTool, index: number): MessagesTool {
   const definition = tool?.type === 'function' ? tool.function : undefined
   if (typeof definition?.name !== 'string') throw invalid(`tools[${index}]`, 'this provider takes functions only.')
@@ -37,9 +47,7 @@ function toTool (tool: ChatTool, index: number): MessagesTool {
   return {
     name,
     ...typeof description === 'string' && description !== '' ? { description } : {},
-    // JSON Schema as it is: unlike Gemini's subset it needs no conversion
-    input_schema: { type: 'object', ...parameters },
-    ...strict === true ? { strict } : {},
+    ...inputFields(parameters, strict === true, `tools[${index}].function.parameters`),
     ...cacheMark(definition),
     ...cacheMark(tool)
   }

@@ -48,7 +48,7 @@ test('anthropic output format: objects are closed at every level, bounds become 
       minimum: { type: 'string' }
     },
     $defs: { cat: { type: 'object', properties: { lives: { type: 'number' } } } }
-  }), {
+  }, 'response_format'), {
     type: 'object',
     properties: {
       age: { type: 'integer', description: 'In years. (minimum: 0, maximum: 150)' },
@@ -64,5 +64,5 @@ test('anthropic output format: objects are closed at every level, bounds become 
 test('anthropic output format: a schema nested beyond measure is refused, not an overflow', t => {
   let schema: Record<string, unknown> = { type: 'string' }
   for (let depth = 0; depth < 5000; depth++) schema = { type: 'array', items: schema }
-  t.throws(() => toOutputSchema(schema), { instanceOf: SiraError })
+  t.throws(() => toOutputSchema(schema, 'response_format'), { instanceOf: SiraError })
 })

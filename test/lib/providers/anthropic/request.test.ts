@@ -37,7 +37,22 @@ const cases: ReadonlyArray<readonly [title: string, request: Partial<ChatRequest
   ['streaming is asked for', { stream: true }, { stream: true }],
   ['a function becomes a tool', { tools: [tool] }, { tools: [{ name: 'weather', description: 'Tells it.', input_schema: tool.function.parameters }] }],
   ['a function without parameters has an object for its input', { tools: [{ type: 'function', function: { name: 'now' } }] }, { tools: [{ name: 'now', input_schema: { type: 'object' } }] }],
-  ['strict functions stay strict', { tools: [{ type: 'function', function: { name: 'now', strict: true } }] }, { tools: [{ name: 'now', input_schema: { type: 'object' }, strict: true }] }],
+  ['strict functions stay strict', { tools: [{ type: 'function', function: { name: 'now', strict: true } }] }, { tools: [{ name: 'now', input_schema: { type: 'object', properties: {}, additionalProperties: false }, strict: true }] }],
+  [
+    'the schema of a strict function is the subset that Anthropic takes, with bounds in words',
+    { tools: [{ type: 'function', function: { name: 'wait', strict: true, parameters: { type: 'object', properties: { ms: { type: 'integer', minimum: 1, maximum: 9 } }, required: ['ms'] } } }] },
+    { tools: [{ name: 'wait', input_schema: { type: 'object', properties: { ms: { type: 'integer', description: '(minimum: 1, maximum: 9)' } }, required: ['ms'], additionalProperties: false }, strict: true }] }
+  ],
+  [
+    'the schema of a function that is not strict stays as it is',
+    { tools: [{ type: 'function', function: { name: 'wait', strict: false, parameters: { type: 'object', properties: { ms: { type: 'integer', minimum: 1 } } } } }] },
+    { tools: [{ name: 'wait', input_schema: { type: 'object', properties: { ms: { type: 'integer', minimum: 1 } } } }] }
+  ],
+  [
+    'a function with free keys is not strict, as closed its keys would be lost',
+    { tools: [{ type: 'function', function: { name: 'set', strict: true, parameters: { type: 'object', properties: { tags: { type: 'object', additionalProperties: { type: 'string' } } } } } }] },
+    { tools: [{ name: 'set', input_schema: { type: 'object', properties: { tags: { type: 'object', additionalProperties: { type: 'string' } } } } }] }
+  ],
   ['tool_choice auto', { tools: [tool], tool_choice: 'auto' }, { tool_choice: { type: 'auto' } }],
   ['tool_choice required is any', { tools: [tool], tool_choice: 'required' }, { tool_choice: { type: 'any' } }],
   ['tool_choice none keeps the tools', { tools: [tool], tool_choice: 'none' }, { tool_choice: { type: 'none' } }],
