@@ -6,7 +6,7 @@ type Fields = Readonly<Record<string, unknown>>
 
 /**
  * A body that goes to a provider of its own dialect, without what other providers' answers left in its conversation and this one
- * refuses: thoughts that it did not sign, Gemini's signatures. OpenAI is asked to store nothing, so it also refuses reasoning of its
+ * refuses: thoughts that nobody signed, Gemini's signatures. OpenAI is asked to store nothing, so it also refuses reasoning of its
  * own that is only an id (opencode #7724). The body that was given, where nothing has to change.
  */
 export function withNativeHistory (endpoint: Endpoint, body: Fields): Fields {
@@ -22,7 +22,8 @@ function nativeTurn (turn: Fields): Fields | null {
 
 function nativeBlock (block: Fields): Fields | null {
   switch (block['type']) {
-    case 'thinking': return typeof block['signature'] === 'string' && block['signature'] !== '' ? block : null
+    // so our translation signs what nobody signed; servers other than Anthropic's leave the field out, or want their own back (hermes-agent #16748)
+    case 'thinking': return block['signature'] === '' ? null : block
     case 'tool_use': return withoutSignature(block, 'id')
     case 'tool_result': return withoutSignature(block, 'tool_use_id')
     default: return block

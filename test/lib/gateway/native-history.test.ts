@@ -78,7 +78,7 @@ test('OpenAI\'s own reasoning goes back to it where it can read it, and not as a
 })
 
 test('what a provider of the dialect said itself goes back as it came', async t => {
-  const content = [{ type: 'thinking', thinking: '', signature: 'c2ln' }, { type: 'redacted_thinking', data: 'x' }, { type: 'tool_use', id: 'toolu_1', name: 'f', input: {} }]
+  const content = [{ type: 'thinking', thinking: '', signature: 'c2ln' }, { type: 'thinking', thinking: 'of a server that does not sign' }, { type: 'redacted_thinking', data: 'x' }, { type: 'tool_use', id: 'toolu_1', name: 'f', input: {} }]
   const body = { model: 'u', max_tokens: 10, messages: [user, { role: 'assistant', content }, { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'toolu_1' }] }] }
   t.deepEqual(await sent(t, '/v1/messages', body), body)
   t.deepEqual(await sent(t, '/v1/responses', { model: 'u', input: 'Go' }), { model: 'u', input: 'Go' })
