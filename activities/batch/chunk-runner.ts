@@ -70,7 +70,7 @@ export function createChunkRunner (dependencies: BatchDependencies) {
     if (place === null) throw new Error(`Batch ${record.id} has no chunk ${index}`)
     const [offset, length] = place.chunk
     const bytes = await objects.getRange(place.objectKey, offset, length)
-    const rows = Array.from(parseChunk(bytes, place.chunk), row => prepareRow(row, record.prices))
+    const rows = Array.from(parseChunk(bytes, place.chunk), row => prepareRow(row, record.prices, record.endpoint))
     const owner = { organizationId: record.organizationId, batchId: record.id, concurrency: record.concurrency }
     const work = { providers: dependencies.providers, limiter: dependencies.limiter, spending, config: config.batch }
     const outcomes = await Promise.allSettled((await openRows(pool, record, rows)).map(async row => await runRow(batch, row, owner, work)))

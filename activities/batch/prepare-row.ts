@@ -1,5 +1,6 @@
 import type { BatchRow } from '../../lib/batch-input/parse-chunk.ts'
 import type { PriceBook } from '../../lib/contracts/prices.ts'
+import { hasOutput } from '../../lib/domain/estimate-tokens.ts'
 
 /**
  * A row as it waits for its turn: the body is text already. Thousands wait at once, and as objects they would outlive
@@ -18,8 +19,8 @@ export interface Row {
 /** Tokens reserved for an answer whose request names no maximum. */
 const ASSUMED_OUTPUT_TOKENS = 1_024
 
-export function prepareRow ({ line, customId, model, body }: BatchRow, prices: PriceBook): Row {
-  const outputTokens = mostOutputTokens(body)
+export function prepareRow ({ line, customId, model, body }: BatchRow, prices: PriceBook, endpoint: string): Row {
+  const outputTokens = hasOutput(endpoint) ? mostOutputTokens(body) : 0
   const { upstream } = prices[model]!
   if (upstream !== model) body.model = upstream
   return { line, customId, model, body: JSON.stringify(body), outputTokens }

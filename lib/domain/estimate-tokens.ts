@@ -31,8 +31,17 @@ export interface OutputBound {
   readonly most: number
 }
 
+/**
+ * Whether answers at an endpoint are tokens that are paid for. Vectors and verdicts are none, and their models often have no price for
+ * output: with output in its estimate such a request would look as if it could not be billed.
+ */
+export function hasOutput (endpoint: string): boolean {
+  return endpoint !== '/v1/embeddings' && endpoint !== '/v1/moderations'
+}
+
 /** How much output a request may lead to. `modelMost` is the model's own maximum, where known. */
-export function boundOutput (body: Readonly<Record<string, unknown>>, modelMost: number | null): OutputBound {
+export function boundOutput (endpoint: string, body: Readonly<Record<string, unknown>>, modelMost: number | null): OutputBound {
+  if (!hasOutput(endpoint)) return { expected: 0, most: 0 }
   const asked = positive(body.max_completion_tokens) ?? positive(body.max_tokens) ?? positive(body.max_output_tokens)
   const answers = positive(body.n) ?? 1
   const most = asked ?? modelMost ?? amplyOutputTokens

@@ -4,7 +4,7 @@ import type { GatewayRequest, StreamReply, WholeAnswer } from '../contracts/gate
 import type { Usage } from '../contracts/prices.ts'
 import { mayUseModel } from '../contracts/scopes.ts'
 import { costOfUsage } from '../domain/cost.ts'
-import { estimateReceived, receive, type Received } from '../domain/estimate-tokens.ts'
+import { estimateReceived, hasOutput, receive, type Received } from '../domain/estimate-tokens.ts'
 import { headerObject } from '../domain/header-list.ts'
 import { formatUsd } from '../domain/price.ts'
 import { SiraError } from '../errors.ts'
@@ -20,9 +20,9 @@ import type { StreamTranslator } from './translation.ts'
 /** Not HTTP's, but what proxies log when the client closed the connection. */
 const clientGone = 499
 
-/** Output tokens of a whole answer whose provider did not tell, by its JSON text; vectors and verdicts are no output. */
+/** Output tokens of a whole answer whose provider did not tell, by its JSON text. */
 function estimateAnswer (endpoint: string, json: string): number {
-  return endpoint === '/v1/embeddings' || endpoint === '/v1/moderations' ? 0 : Math.ceil(json.length / 4)
+  return hasOutput(endpoint) ? Math.ceil(json.length / 4) : 0
 }
 
 /** One request between admission and settlement. A class, because both ways to answer share what they have to settle. */

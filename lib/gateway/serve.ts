@@ -26,7 +26,7 @@ export async function serve (gateway: Gateway, request: GatewayRequest, reply: S
   if (!gateway.journal.hasRoom()) throw new SiraError('usage_backlog', {}, { retryAfter: 1 })
 
   const inputTokens = request.large?.inputTokens ?? estimateInputTokens(request.text)
-  const output = boundOutput(body, model.maxOutputTokens)
+  const output = boundOutput(request.endpoint, body, model.maxOutputTokens)
   if (model.contextWindow !== null && inputTokens > model.contextWindow * 2 && model.policy.contextFallbacks.length === 0) {
     // twice, because the estimate may be off; what is closer the provider judges
     throw new SiraError('context_length_exceeded', { limit: model.contextWindow, model: model.id }, { param: 'messages' })

@@ -7,10 +7,10 @@ const prices = {
 }
 
 test('the provider is sent its own name for the model and everything else as it was', t => {
-  const row = prepareRow({ line: 3, customId: 'c', model: 'alias', body: { model: 'alias', messages: [{ content: 'é' }], extra: null } }, prices)
+  const row = prepareRow({ line: 3, customId: 'c', model: 'alias', body: { model: 'alias', messages: [{ content: 'é' }], extra: null } }, prices, '/v1/chat/completions')
   t.deepEqual(JSON.parse(row.body), { model: 'real-name', messages: [{ content: 'é' }], extra: null })
   t.like(row, { line: 3, customId: 'c', model: 'alias' })
-  t.is(prepareRow({ line: 1, customId: 'c', model: 'same', body: { model: 'same' } }, prices).body, '{"model":"same"}')
+  t.is(prepareRow({ line: 1, customId: 'c', model: 'same', body: { model: 'same' } }, prices, '/v1/chat/completions').body, '{"model":"same"}')
 })
 
 for (const [body, tokens] of [
@@ -23,6 +23,10 @@ for (const [body, tokens] of [
   [{ max_tokens: -5, n: 'x' }, 1_024]
 ] as const) {
   test(`a request with ${JSON.stringify(body)} may answer with ${tokens} tokens`, t => {
-    t.is(prepareRow({ line: 1, customId: 'c', model: 'same', body: { model: 'same', ...body } }, prices).outputTokens, tokens)
+    t.is(prepareRow({ line: 1, customId: 'c', model: 'same', body: { model: 'same', ...body } }, prices, '/v1/chat/completions').outputTokens, tokens)
   })
 }
+
+test('a request for embeddings answers with no tokens that are paid for', t => {
+  t.is(prepareRow({ line: 1, customId: 'c', model: 'same', body: { model: 'same', input: 'é' } }, prices, '/v1/embeddings').outputTokens, 0)
+})

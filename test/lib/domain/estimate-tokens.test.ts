@@ -10,10 +10,11 @@ test('the estimate of a prompt is a quarter of its characters, and an image in i
 })
 
 test('the output of a request is bounded by what it asks, then by the model, for every answer it wants', t => {
-  t.deepEqual(boundOutput({ max_tokens: 10, n: 3 }, 500), { expected: 30, most: 30 })
-  t.deepEqual(boundOutput({ max_completion_tokens: 5_000 }, null), { expected: 1_024, most: 5_000 })
-  t.deepEqual(boundOutput({}, 300), { expected: 300, most: 300 })
-  t.deepEqual(boundOutput({ max_tokens: -1, n: Infinity }, null), { expected: 1_024, most: 8_192 })
+  t.deepEqual(boundOutput('/v1/chat/completions', { max_tokens: 10, n: 3 }, 500), { expected: 30, most: 30 })
+  t.deepEqual(boundOutput('/v1/chat/completions', { max_completion_tokens: 5_000 }, null), { expected: 1_024, most: 5_000 })
+  t.deepEqual(boundOutput('/v1/chat/completions', {}, 300), { expected: 300, most: 300 })
+  t.deepEqual(boundOutput('/v1/chat/completions', { max_tokens: -1, n: Infinity }, null), { expected: 1_024, most: 8_192 })
+  for (const endpoint of ['/v1/embeddings', '/v1/moderations']) t.deepEqual(boundOutput(endpoint, {}, 300), { expected: 0, most: 0 })
 })
 
 test('a cut stream is estimated by its events, and by its text where events carry more than a token', t => {
