@@ -1,4 +1,4 @@
-import type { Admission, Reservation } from '../contracts/allowance.ts'
+import type { Admission } from '../contracts/allowance.ts'
 import type { ChatCompletion } from '../contracts/chat.ts'
 import type { GatewayRequest, StreamReply, WholeAnswer } from '../contracts/gateway.ts'
 import type { Usage } from '../contracts/prices.ts'
@@ -15,6 +15,7 @@ import { deliver, DeliveryFailure, type DeliveryRequest, type Prepared, type Tar
 import type { Gateway } from './gateway.ts'
 import { fitLarge, fitTo, type Fit } from './prepare.ts'
 import { noUsage, recordUsage } from './record-usage.ts'
+import type { Money } from './reserve-money.ts'
 import type { StreamTranslator } from './translation.ts'
 
 /** Not HTTP's, but what proxies log when the client closed the connection. */
@@ -30,18 +31,18 @@ export class Exchange {
   readonly #gateway: Gateway
   readonly #request: GatewayRequest
   readonly #admission: Admission
-  readonly #reservation: Reservation
+  readonly #money: Money
   readonly #inputTokens: number
   readonly #version: string
   #fit: Fit | null = null
   #firstAt: number | null = null
   readonly #received: Received = { events: 0, characters: 0, least: Infinity }
 
-  constructor (gateway: Gateway, request: GatewayRequest, admission: Admission, reservation: Reservation, inputTokens: number, version: string) {
+  constructor (gateway: Gateway, request: GatewayRequest, admission: Admission, money: Money, inputTokens: number, version: string) {
     this.#gateway = gateway
     this.#request = request
     this.#admission = admission
-    this.#reservation = reservation
+    this.#money = money
     this.#inputTokens = inputTokens
     this.#version = version
   }
@@ -120,16 +121,21 @@ export class Exchange {
       model,
       allows: fallback => mayUseModel(caller.models, fallback),
       prepare: target => {
-        const provider = providers.get(target.provider.name)
-        const { large } = this.#request
-        if (large !== undefined) return fitLarge(target, provider, this.#request, large).then(fit => this.#use(fit))
-        return this.#use(fitTo(target, provider, this.#request))
+        const reserving = this.#money.reserveFor(target)
+        return reserving === undefined ? this.#prepare(target) : reserving.then(() => this.#prepare(target))
       },
       signal,
       deadline,
       maxAnswerBytes,
       sink
     })
+  }
+
+  #prepare (target: Target): Prepared | Promise<Prepared> {
+    const provider = this.#gateway.providers.get(target.provider.name)
+    const { large } = this.#request
+    if (large !== undefined) return fitLarge(target, provider, this.#request, large).then(fit => this.#use(fit))
+    return this.#use(fitTo(target, provider, this.#request))
   }
 
   #use (fit: Fit): Prepared {
@@ -142,7 +148,7 @@ export class Exchange {
   #fail (error: unknown, model: ModelConfig, reply: StreamReply | null = null): unknown {
     if (!(error instanceof DeliveryFailure)) {
       this.#admission.settle(0)
-      this.#reservation.settle(null)
+      this.#money.settle(null)
       return error
     }
     const { failure, target, attempts, begun } = error
@@ -197,7 +203,7 @@ export class Exchange {
       estimated
     })
     this.#admission.settle(usage.inputTokens + usage.outputTokens)
-    this.#reservation.settle(cost)
+    this.#money.settle(cost)
     return cost
   }
 }

@@ -1,7 +1,5 @@
-import type { Reservation } from '../contracts/allowance.ts'
 import type { GatewayRequest, StreamReply, WholeAnswer } from '../contracts/gateway.ts'
 import { mayUseModel } from '../contracts/scopes.ts'
-import { estimateCost } from '../domain/cost.ts'
 import { boundOutput, estimateInputTokens } from '../domain/estimate-tokens.ts'
 import { SiraError } from '../errors.ts'
 import type { Catalog, ModelConfig } from '../providers/catalog-types.ts'
@@ -9,6 +7,7 @@ import type { StreamEvent } from '../providers/types.ts'
 import { Exchange } from './exchange.ts'
 import type { Gateway } from './gateway.ts'
 import { noUsage, recordUsage } from './record-usage.ts'
+import { createMoney } from './reserve-money.ts'
 
 /**
  * Answers a request for a model: admits it (limits, budget), delivers it, writes down what it used before its answer ends,
@@ -33,16 +32,16 @@ export async function serve (gateway: Gateway, request: GatewayRequest, reply: S
   }
   const admitted = gateway.limiting.admit(state.limitsOf(caller, model.id), inputTokens + output.expected)
   const admission = admitted instanceof Promise ? await admitted : admitted
-  let reservation: Reservation
+  const money = createMoney(gateway.budgets, state.budgetsOf(caller), request, inputTokens)
   try {
-    const most = estimateCost(model.deployments[0]!.prices, inputTokens, output.most)
-    const reserved = gateway.budgets.reserve(state.budgetsOf(caller), most, request.signal)
-    reservation = reserved instanceof Promise ? await reserved : reserved
+    // before a deployment is chosen, so that a request without money is refused and not tried elsewhere; most have one, or all at one price
+    const reserving = money.reserveFor({ model, deployment: model.deployments[0]! })
+    if (reserving !== undefined) await reserving
   } catch (error) {
     admission.settle(0)
     throw error
   }
-  const exchange = new Exchange(gateway, request, admission, reservation, inputTokens, String(state.version))
+  const exchange = new Exchange(gateway, request, admission, money, inputTokens, String(state.version))
   return await (reply === null ? exchange.whole(model) : exchange.streamed(model, reply))
 }
 

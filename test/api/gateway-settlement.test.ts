@@ -10,8 +10,13 @@ test.before(async () => {
   served = await startGatewayApi(1, ([simulator]) => [
     'providers:',
     provider('one', 'openai', simulator!),
+    provider('two', 'openai', simulator!),
+    provider('three', 'openai', simulator!),
     'models:',
-    '  - { id: embed, provider: one, upstream: sim-embed, price: { input: 1000 } }'
+    '  - { id: embed, provider: one, upstream: sim-embed, price: { input: 1000 } }',
+    '  - { id: uneven, deployments: [{ provider: two, upstream: sim-nothing, price: { input: 0.001, output: 0.001 } }, { provider: three, upstream: sim-instant, priority: 1, price: { input: 1000, output: 1000 } }] }',
+    '  - { id: fallen, provider: two, upstream: sim-nothing, fallbacks: [dear], price: { input: 0.001, output: 0.001 } }',
+    '  - { id: dear, provider: three, upstream: sim-instant, price: { input: 1000, output: 1000 } }'
   ].join('\n'))
 })
 test.after.always(async () => { await served.close() })
@@ -52,3 +57,20 @@ test('a budget holds for embeddings whose model has no price of output, which th
   t.is(answer?.body.error?.code, 'budget_exceeded')
   t.true(await spent() < amount + each)
 })
+
+for (const model of ['uneven', 'fallen']) {
+  test(`a budget is not overspent by requests that go on to a dearer deployment: ${model}`, async t => {
+    const amount = 60_000_000_000n
+    // of some 30 tokens at 1,000 USD a million
+    const each = 50_000_000_000n
+    const { key, spent } = await tenantWith(amount)
+    const answers = await Promise.all(Array.from({ length: 12 }, async (_, number) => await call(served.api, 'POST', '/v1/chat/completions', {
+      key, body: { model, messages: [{ role: 'user', content: `hello ${number}` }], max_tokens: 20 }
+    })))
+    t.true(answers.some(answer => answer.status === 200), answers[0]!.text)
+    for (const answer of answers) if (answer.status === 200) t.true(Number(answer.headers.get('x-sira-cost')) * 1e12 <= Number(each))
+    const all = await spent()
+    t.true(all > 0n)
+    t.true(all < amount + each, `${all} of ${amount}`)
+  })
+}
