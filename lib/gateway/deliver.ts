@@ -153,8 +153,9 @@ export async function deliver (dependencies: DeliveryDependencies, request: Deli
   }
   if (last !== null) throw new DeliveryFailure(last.failure, last.target, attempts, false)
   if (unfit !== null) throw unfit
+  const target = targetOf(catalog, request.model, 0)
+  if (target === null) throw new SiraError('model_not_found', { model: request.model.id }, { param: 'model' })
   // every circuit is open
-  const target = targetOf(catalog, request.model, 0)!
   const now = performance.now()
   const retryAfter = Math.max(1, Math.min(...request.model.deployments.map(({ id }) => health.read(id, now).breaker.until - now)))
   const open = { code: 'overloaded', retryable: true, throttled: true, retryAfter } as const

@@ -188,22 +188,26 @@ export class Exchange {
   #settle (end: { target: Target, attempts: number, usage: Usage, status: number, errorCode: string | null, stream: boolean, estimated: boolean }): bigint | null {
     const { target, attempts, usage, status, errorCode, stream, estimated } = end
     const cost = costOfUsage(usage, target.deployment.prices)
-    recordUsage(this.#gateway, this.#request, {
-      model: target.model.id,
-      provider: target.provider.name,
-      deployment: target.deployment.id,
-      status,
-      errorCode,
-      attempts,
-      usage,
-      cost: cost === null ? null : cost.toString(),
-      firstTokenMs: this.#firstAt === null ? null : Math.round(this.#firstAt - this.#request.startedAt),
-      stream,
-      cached: false,
-      estimated
-    })
-    this.#admission.settle(usage.inputTokens + usage.outputTokens)
-    this.#money.settle(cost)
+    try {
+      recordUsage(this.#gateway, this.#request, {
+        model: target.model.id,
+        provider: target.provider.name,
+        deployment: target.deployment.id,
+        status,
+        errorCode,
+        attempts,
+        usage,
+        cost: cost === null ? null : cost.toString(),
+        firstTokenMs: this.#firstAt === null ? null : Math.round(this.#firstAt - this.#request.startedAt),
+        stream,
+        cached: false,
+        estimated
+      })
+    } finally {
+      // a full disk must not keep the slot and the money for as long as the process lives
+      this.#admission.settle(usage.inputTokens + usage.outputTokens)
+      this.#money.settle(cost)
+    }
     return cost
   }
 }

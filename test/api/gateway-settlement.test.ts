@@ -1,4 +1,7 @@
 import test from 'ava'
+import type { GatewayRequest } from '../../lib/contracts/gateway.ts'
+import type { Caller } from '../../lib/contracts/jobs.ts'
+import { serve } from '../../lib/gateway/serve.ts'
 import { newId } from '../../lib/ids.ts'
 import { call } from '../support/api.ts'
 import { createTestTenant } from '../support/tenant.ts'
@@ -13,7 +16,9 @@ test.before(async () => {
     provider('two', 'openai', simulator!),
     provider('three', 'openai', simulator!),
     'models:',
+    '  - { id: chat, provider: one, upstream: sim-instant, price: { input: 1, output: 1 } }',
     '  - { id: embed, provider: one, upstream: sim-embed, price: { input: 1000 } }',
+    '  - { id: missing, provider: one, upstream: sim-nothing, price: { input: 1, output: 1 } }',
     '  - { id: uneven, deployments: [{ provider: two, upstream: sim-nothing, price: { input: 0.001, output: 0.001 } }, { provider: three, upstream: sim-instant, priority: 1, price: { input: 1000, output: 1000 } }] }',
     '  - { id: fallen, provider: two, upstream: sim-nothing, fallbacks: [dear], price: { input: 0.001, output: 0.001 } }',
     '  - { id: dear, provider: three, upstream: sim-instant, price: { input: 1000, output: 1000 } }'
@@ -21,22 +26,35 @@ test.before(async () => {
 })
 test.after.always(async () => { await served.close() })
 
-interface Tenant { readonly key: string, readonly spent: () => Promise<bigint> }
+interface Tenant { readonly caller: Caller, readonly key: string, readonly spent: () => Promise<bigint> }
 
-/** A tenant with a hard budget of so many pico-USD. */
-async function tenantWith (amount: bigint): Promise<Tenant> {
+/** A tenant with a hard budget of so many pico-USD, and room for so many requests at once; null = any. */
+async function tenantWith (amount: bigint, concurrency: number | null = null): Promise<Tenant> {
   const { pool, control, gateway } = served.api
-  const { caller: { organizationId }, key } = await createTestTenant(pool)
+  const { caller, key } = await createTestTenant(pool)
+  const { organizationId } = caller
   const budget = newId('budget')
   await pool.query("INSERT INTO budget (id, organization_id, subject_kind, subject_id, period, amount, hard, thresholds) VALUES ($1, $2, 'organization', $2, 'total', $3, true, '{}')", [budget, organizationId, amount.toString()])
+  if (concurrency !== null) {
+    await pool.query("INSERT INTO usage_limit (id, organization_id, subject_kind, subject_id, concurrency) VALUES ($1, $2, 'organization', $2, $3)", [newId('limit'), organizationId, concurrency])
+  }
   await control.refresh()
   return {
+    caller,
     key,
     async spent () {
       await gateway.journal.flush()
       const { rows } = await pool.query<{ spent: string }>('SELECT coalesce(sum(spent), 0) AS spent FROM budget_period WHERE budget_id = $1', [budget])
       return BigInt(rows[0]!.spent)
     }
+  }
+}
+
+function request (caller: Caller, body: Record<string, unknown>, changes: Partial<GatewayRequest> = {}): GatewayRequest {
+  const startedAt = performance.now()
+  return {
+    id: newId('request'), caller, endpoint: '/v1/chat/completions', text: JSON.stringify(body), body, createdAt: Date.now(), startedAt, deadline: startedAt + 20_000,
+    signal: new AbortController().signal, cache: { mode: 'off', ttlSeconds: null }, traceparent: undefined, unsupported: null, ...changes
   }
 }
 
@@ -74,3 +92,16 @@ for (const model of ['uneven', 'fallen']) {
     t.true(all < amount + each, `${all} of ${amount}`)
   })
 }
+
+test('what a request held is free again when its usage cannot be written down', async t => {
+  const { caller, key } = await tenantWith(10_000_000_000n, 1)
+  const { gateway } = served.api
+  const full = { ...gateway, journal: { ...gateway.journal, append () { throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' }) } } }
+  const body = { model: 'chat', messages: [{ role: 'user', content: 'hello' }], max_tokens: 20 }
+  const reply = { begin () {}, write: () => true }
+  await t.throwsAsync(async () => await serve(full, request(caller, body), null), { code: 'ENOSPC' })
+  await t.throwsAsync(async () => await serve(full, request(caller, { ...body, stream: true }), reply), { code: 'ENOSPC' })
+  await t.throwsAsync(async () => await serve(full, request(caller, { ...body, model: 'missing' }), null), { code: 'ENOSPC' })
+  const answer = await call(served.api, 'POST', '/v1/chat/completions', { key, body })
+  t.is(answer.status, 200, answer.text)
+})

@@ -62,7 +62,7 @@ function world (models: Readonly<Record<string, { scripts: readonly Script[], po
     id: 'req_1', model: configs.get(id)!, allows: () => true, prepare: () => ({ endpoint: '/v1/chat/completions', body: '{}' }), signal: new AbortController().signal,
     deadline: performance.now() + 5_000, maxAnswerBytes: 1_000, sink: null, ...changes
   })
-  return { run, calls, health }
+  return { run, calls, health, providers }
 }
 
 test('a request that the first deployment cannot serve goes to the next, and says how often it was tried', async t => {
@@ -174,4 +174,11 @@ test('a client that leaves ends the delivery and says nothing about the deployme
   const { run, health } = world({ m: { scripts: [['aborted']] } })
   for (let time = 0; time < 8; time++) await t.throwsAsync(async () => await run('m'), { instanceOf: DeliveryFailure })
   t.true(health.read('m0', performance.now()).admitted)
+})
+
+test('a request whose provider was taken out of the catalog while it waited is told that the model is gone', async t => {
+  const { run, providers } = world({ m: { scripts: [['answer:a']] } })
+  providers.delete('m0')
+  const error = await t.throwsAsync(async () => await run('m'), { instanceOf: SiraError })
+  t.is(error.code, 'model_not_found')
 })
