@@ -29,6 +29,14 @@ export function begun (breaker: Breaker, now: number): Breaker {
   return breaker.until !== 0 && now >= breaker.until ? { ...breaker, trying: true } : breaker
 }
 
+/**
+ * A call has begun to answer. The one that tries may go on for minutes, and the others need not wait for its end: the circuit is closed on
+ * trial, and the next failure opens it again, for longer.
+ */
+export function answering (breaker: Breaker): Breaker {
+  return breaker.trying ? { ...breaker, failures: tolerated - 1, until: 0, trying: false } : breaker
+}
+
 /** A call gave an answer of any kind that shows the deployment works, a refusal of the request included. */
 export function succeeded (breaker: Breaker): Breaker {
   return breaker.failures === 0 && breaker.until === 0 ? breaker : closedBreaker

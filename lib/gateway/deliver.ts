@@ -120,6 +120,7 @@ export async function deliver (dependencies: DeliveryDependencies, request: Deli
         const answer = await attempt(dependencies, request, target, prepared, attempts, () => {
           begun = true
           firstEventAt = performance.now()
+          health.answering(target.deployment.id)
         })
         finish({ kind: 'answered', ms: (firstEventAt || performance.now()) - startedAt })
         return { target, attempts, answer }

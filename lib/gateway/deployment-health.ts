@@ -1,4 +1,4 @@
-import { abandoned, admits, begun, closedBreaker, failed, succeeded, type Breaker } from '../domain/circuit-breaker.ts'
+import { abandoned, admits, answering, begun, closedBreaker, failed, succeeded, type Breaker } from '../domain/circuit-breaker.ts'
 import { peakEwma, remembered } from '../domain/choose-deployment.ts'
 
 /** What this process has seen of a deployment. */
@@ -20,6 +20,8 @@ export interface DeploymentHealth {
   read: (deployment: string, now: number) => Health & { readonly admitted: boolean }
   /** Counts a call as in flight; the function it gives back ends it, once. */
   begin: (deployment: string, stream: boolean) => (end: CallEnd) => void
+  /** The first event of a stream has come. */
+  answering: (deployment: string) => void
   /** Of all that were ever called, for metrics. */
   all: () => Iterable<readonly [deployment: string, health: Health]>
 }
@@ -62,6 +64,10 @@ export function createDeploymentHealth (clock: () => number = () => performance.
         const kind = stream ? 'stream' : 'unary'
         entry[kind] = { latency: peakEwma(entry[kind].latency, end.ms, now - entry[kind].at), at: now }
       }
+    },
+    answering (deployment) {
+      const entry = entryOf(deployment)
+      entry.breaker = answering(entry.breaker)
     },
     * all () {
       const now = clock()

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { abandoned, admits, begun, closedBreaker, failed, succeeded, type Breaker } from '../../../lib/domain/circuit-breaker.ts'
+import { abandoned, admits, answering, begun, closedBreaker, failed, succeeded, type Breaker } from '../../../lib/domain/circuit-breaker.ts'
 
 const failTimes = (times: number, now = 0): Breaker => {
   let breaker = closedBreaker
@@ -40,4 +40,12 @@ test('Retry-After opens a circuit at once for that long, a minute at most', t =>
   t.false(admits(rested, 3_099))
   t.true(admits(rested, 3_100))
   t.is(failed(closedBreaker, 0, 3_600_000).until, 60_000)
+})
+
+test('a try that has begun to answer lets others through, and the next failure opens the circuit again, for longer', t => {
+  const trial = answering(begun(failTimes(5), 2_000))
+  t.true(admits(trial, 2_000))
+  t.is(failed(trial, 2_000, null).until, 2_000 + 4_000)
+  t.deepEqual(succeeded(trial), closedBreaker)
+  t.deepEqual(answering(failTimes(3)), failTimes(3), 'no try: what was counted stays')
 })

@@ -6,7 +6,9 @@ import type { DeliveryPolicy, ModelConfig, ProviderConfig } from '../../../lib/p
 import { ProviderFailure, type FailureCode, type Provider, type StreamEvent } from '../../../lib/providers/types.ts'
 
 /** What a deployment does when it is called: its answer's body, or how it fails. The last entry repeats. */
-type Script = ReadonlyArray<string | FailureCode | { readonly code: FailureCode, readonly retryAfter: number } | { readonly cutAfter: string }>
+type Script = ReadonlyArray<string | FailureCode | { readonly code: FailureCode, readonly retryAfter: number } | { readonly cutAfter: string } | Long>
+/** A stream that has begun and goes on until it is let go. */
+interface Long { readonly first: string, readonly end: Promise<unknown> }
 const policy: DeliveryPolicy = { timeout: 5_000, idleTimeout: 1_000, maxAttempts: 4, retryAfterTimeout: false, fallbacks: [], contextFallbacks: [], contentFallbacks: [], unsupported: 'refuse' }
 
 const failure = (code: FailureCode, retryAfter: number | null = null): ProviderFailure => {
@@ -34,8 +36,13 @@ function world (models: Readonly<Record<string, { scripts: readonly Script[], po
     const script = scripts.get(name)!
     return script[Math.min(calls.filter(call => call === name).length, script.length) - 1]!
   }
-  const act = (name: string, send: (text: string) => void): { body: string } => {
+  const act = async (name: string, send: (text: string) => void): Promise<{ body: string }> => {
     const step = next(name)
+    if (typeof step === 'object' && 'first' in step) {
+      send(step.first)
+      await step.end
+      return { body: step.first }
+    }
     if (typeof step === 'object' && 'cutAfter' in step) {
       send(step.cutAfter)
       throw failure('answer_cut')
@@ -48,9 +55,9 @@ function world (models: Readonly<Record<string, { scripts: readonly Script[], po
   const provider = (name: string): Provider => ({
     name,
     endpoints: new Set(['/v1/chat/completions']),
-    call: async () => ({ statusCode: 200, requestId: null, usage: null, ...act(name, () => {}) }),
+    call: async () => ({ statusCode: 200, requestId: null, usage: null, ...await act(name, () => {}) }),
     stream: async ({ sink }) => {
-      act(name, text => { sink.events([{ name: null, data: text }], () => {}) })
+      await act(name, text => { sink.events([{ name: null, data: text }], () => {}) })
       return { requestId: null, usage: null, usageEvent: null }
     },
     close: async () => {}
@@ -181,4 +188,19 @@ test('a request whose provider was taken out of the catalog while it waited is t
   providers.delete('m0')
   const error = await t.throwsAsync(async () => await run('m'), { instanceOf: SiraError })
   t.is(error.code, 'model_not_found')
+})
+
+test('while the stream that tries a failed deployment goes on, others are served', async t => {
+  let letGo = (): void => {}
+  const end = new Promise<void>(resolve => { letGo = resolve })
+  const rest = { code: 'rate_limited', retryAfter: 30 } as const
+  const { run, calls, health } = world({ m: { scripts: [[rest, { first: 'long', end }, 'answer:a']], policy: { maxAttempts: 1 } } })
+  const sink: DeliveryRequest['sink'] = () => true
+  await t.throwsAsync(async () => await run('m', { sink }))
+  while (!health.read('m0', performance.now()).admitted) await new Promise(resolve => setTimeout(resolve, 5))
+  const long = run('m', { sink })
+  t.is(calls.length, 2)
+  t.is((await run('m', { sink })).attempts, 1)
+  letGo()
+  t.is((await long).attempts, 1)
 })
