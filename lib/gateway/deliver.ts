@@ -130,7 +130,7 @@ export async function deliver (dependencies: DeliveryDependencies, request: Deli
           throw error
         }
         const { code, retryable, retryAfter } = error.class
-        if (code === 'aborted') finish({ kind: 'abandoned' })
+        if (code === 'aborted' || (code === 'timeout' && isImpatient(request, model, startedAt))) finish({ kind: 'abandoned' })
         else if (isDeploymentFailure(code)) finish({ kind: 'failed', retryAfter })
         else finish({ kind: 'refused' })
         last = { failure: error, target }
@@ -161,6 +161,14 @@ export async function deliver (dependencies: DeliveryDependencies, request: Deli
   const retryAfter = Math.max(1, Math.min(...request.model.deployments.map(({ id }) => health.read(id, now).breaker.until - now)))
   const open = { code: 'overloaded', retryable: true, throttled: true, retryAfter } as const
   throw new DeliveryFailure(new ProviderFailure(failureMessages.overloaded, { class: open }), target, attempts, false)
+}
+
+/**
+ * Whether a whole answer had less than half of the model's time, because the client says that it waits no longer: then it tells no more
+ * of the deployment than a client that leaves. One that is always in a hurry would shut the model for all others.
+ */
+function isImpatient ({ sink, deadline }: DeliveryRequest, { policy }: ModelConfig, startedAt: number): boolean {
+  return sink === null && deadline - startedAt < policy.timeout / 2
 }
 
 function attempt (

@@ -204,3 +204,12 @@ test('while the stream that tries a failed deployment goes on, others are served
   letGo()
   t.is((await long).attempts, 1)
 })
+
+test('a client that waits less long than the model may take does not open a circuit for others by it', async t => {
+  const { run, health } = world({ m: { scripts: [['timeout']] } })
+  const admitted = (): boolean => health.read('m0', performance.now()).admitted
+  for (let time = 0; time < 8; time++) await t.throwsAsync(async () => await run('m', { deadline: performance.now() + 50 }), { instanceOf: DeliveryFailure })
+  t.true(admitted())
+  for (let time = 0; time < 5; time++) await t.throwsAsync(async () => await run('m', { deadline: performance.now() + 5_000 }), { instanceOf: DeliveryFailure })
+  t.false(admitted(), 'with the time that the model has, the deployment is at fault')
+})
