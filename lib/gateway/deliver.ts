@@ -3,7 +3,7 @@ import { SiraError } from '../errors.ts'
 import { chooseDeployment } from '../domain/choose-deployment.ts'
 import { retryDelay } from '../domain/retry-delay.ts'
 import type { Catalog, DeploymentConfig, ModelConfig, ProviderConfig } from '../providers/catalog-types.ts'
-import { failureMessages } from '../providers/failure-messages.ts'
+import { failureMessages, ownFailure } from '../providers/failure-messages.ts'
 import { ProviderFailure, type Endpoint, type Provider, type ProviderAnswer, type StreamEvent, type StreamOutcome } from '../providers/types.ts'
 import { isDeploymentFailure, verdictOf, type Verdict } from './after-failure.ts'
 import type { DeploymentHealth } from './deployment-health.ts'
@@ -52,14 +52,17 @@ export class DeliveryFailure extends Error {
   readonly attempts: number
   /** Events had gone to the sink: the client has a part of the answer. */
   readonly begun: boolean
+  /** Whether it is the end of a call; false = the client left, or every circuit was open, when none was under way. */
+  readonly called: boolean
 
-  constructor (failure: ProviderFailure, target: Target, attempts: number, begun: boolean) {
+  constructor (failure: ProviderFailure, target: Target, attempts: number, { begun, called }: { begun: boolean, called: boolean }) {
     super(failure.message, { cause: failure })
     this.name = 'DeliveryFailure'
     this.failure = failure
     this.target = target
     this.attempts = attempts
     this.begun = begun
+    this.called = called
   }
 }
 
@@ -95,7 +98,7 @@ export async function deliver (dependencies: DeliveryDependencies, request: Deli
       if (place === -1) {
         const pause = leastPause(again, attempts, random)
         if (pause === null || performance.now() + pause.ms >= deadline) break
-        await sleep(pause.ms, undefined, { signal }).catch(() => {}) // aborted: the attempt below sees it
+        await sleep(pause.ms, undefined, { signal }).catch(() => {}) // aborted: seen below
         again.delete(pause.place)
         place = pause.place
       }
@@ -111,6 +114,7 @@ export async function deliver (dependencies: DeliveryDependencies, request: Deli
         unfit = error
         continue
       }
+      if (signal.aborted) throw new DeliveryFailure(ownFailure('aborted', false, { cause: signal.reason }), target, attempts, { begun: false, called: false })
       attempts += 1
       let begun = false
       const finish = health.begin(target.deployment.id, request.sink !== null)
@@ -134,7 +138,7 @@ export async function deliver (dependencies: DeliveryDependencies, request: Deli
         else if (isDeploymentFailure(code)) finish({ kind: 'failed', retryAfter })
         else finish({ kind: 'refused' })
         last = { failure: error, target }
-        if (begun) throw new DeliveryFailure(error, target, attempts, true)
+        if (begun) throw new DeliveryFailure(error, target, attempts, { begun: true, called: true })
         next = verdictOf(code, retryable)
         if (next === 'again') again.set(place, retryAfter)
         if (next === 'refuse' || next === 'context' || next === 'content') break
@@ -152,7 +156,7 @@ export async function deliver (dependencies: DeliveryDependencies, request: Deli
     }
     if (attempts >= maxAttempts || performance.now() >= deadline) break
   }
-  if (last !== null) throw new DeliveryFailure(last.failure, last.target, attempts, false)
+  if (last !== null) throw new DeliveryFailure(last.failure, last.target, attempts, { begun: false, called: true })
   if (unfit !== null) throw unfit
   const target = targetOf(catalog, request.model, 0)
   if (target === null) throw new SiraError('model_not_found', { model: request.model.id }, { param: 'model' })
@@ -160,7 +164,7 @@ export async function deliver (dependencies: DeliveryDependencies, request: Deli
   const now = performance.now()
   const retryAfter = Math.max(1, Math.min(...request.model.deployments.map(({ id }) => health.read(id, now).breaker.until - now)))
   const open = { code: 'overloaded', retryable: true, throttled: true, retryAfter } as const
-  throw new DeliveryFailure(new ProviderFailure(failureMessages.overloaded, { class: open }), target, attempts, false)
+  throw new DeliveryFailure(new ProviderFailure(failureMessages.overloaded, { class: open }), target, attempts, { begun: false, called: false })
 }
 
 /**

@@ -151,13 +151,14 @@ export class Exchange {
       this.#money.settle(null)
       return error
     }
-    const { failure, target, attempts, begun } = error
+    const { failure, target, attempts, begun, called } = error
     const told = toClientError(failure)
     const gone = failure.class.code === 'aborted'
     // what a provider began to send, or was at work on when the client left, it bills
-    const spent = begun || gone ? this.#estimate(failure.partialUsage) : noUsage
+    const billed = begun || (gone && called)
+    const spent = billed ? this.#estimate(failure.partialUsage) : noUsage
     this.#settle({
-      target, attempts, usage: spent, status: gone ? clientGone : told.status, errorCode: gone ? 'client_gone' : told.code, stream: reply !== null, estimated: begun || gone
+      target, attempts, usage: spent, status: gone ? clientGone : told.status, errorCode: gone ? 'client_gone' : told.code, stream: reply !== null, estimated: billed
     })
     if (begun) return told
     const headers = { ...headerObject(this.#headers(target, attempts, null)), 'x-sira-model': model.id }

@@ -105,3 +105,14 @@ test('what a request held is free again when its usage cannot be written down', 
   const answer = await call(served.api, 'POST', '/v1/chat/completions', { key, body })
   t.is(answer.status, 200, answer.text)
 })
+
+test('a client that has left before anything was sent to a provider is not billed', async t => {
+  const { pool, gateway } = served.api
+  const { caller } = await createTestTenant(pool)
+  const asked = request(caller, { model: 'chat', messages: [{ role: 'user', content: 'hello' }] }, { signal: AbortSignal.abort() })
+  await t.throwsAsync(async () => await serve(gateway, asked, null), { code: 'upstream_error' })
+  await gateway.journal.flush()
+  const { rows } = await pool.query('SELECT * FROM usage WHERE id = $1', [asked.id])
+  t.is(rows.length, 1)
+  t.like(rows[0], { status: 499, error_code: 'client_gone', attempts: 0, input_tokens: 0, cost: 0, flags: 0 })
+})

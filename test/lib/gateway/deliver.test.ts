@@ -179,7 +179,7 @@ test('a deployment that failed five times in a row is left alone, and the reques
 
 test('a client that leaves ends the delivery and says nothing about the deployment', async t => {
   const { run, health } = world({ m: { scripts: [['aborted']] } })
-  for (let time = 0; time < 8; time++) await t.throwsAsync(async () => await run('m'), { instanceOf: DeliveryFailure })
+  for (let time = 0; time < 8; time++) t.true((await t.throwsAsync(async () => await run('m'), { instanceOf: DeliveryFailure })).called)
   t.true(health.read('m0', performance.now()).admitted)
 })
 
@@ -212,4 +212,19 @@ test('a client that waits less long than the model may take does not open a circ
   t.true(admitted())
   for (let time = 0; time < 5; time++) await t.throwsAsync(async () => await run('m', { deadline: performance.now() + 5_000 }), { instanceOf: DeliveryFailure })
   t.false(admitted(), 'with the time that the model has, the deployment is at fault')
+})
+
+test('a client that leaves during a pause, or before the first call, ends no call', async t => {
+  const { run, calls } = world({ m: { scripts: [[{ code: 'rate_limited', retryAfter: 4_000 }]] } })
+  const leaving = new AbortController()
+  const waiting = run('m', { signal: leaving.signal, deadline: performance.now() + 60_000 })
+  t.is(calls.length, 1)
+  setTimeout(() => { leaving.abort() }, 20)
+  const error = await t.throwsAsync(waiting, { instanceOf: DeliveryFailure })
+  t.is(error.failure.class.code, 'aborted')
+  t.is(error.attempts, 1)
+  t.false(error.called)
+  t.is(calls.length, 1)
+  const before = await t.throwsAsync(async () => await run('m', { signal: leaving.signal }), { instanceOf: DeliveryFailure })
+  t.deepEqual([before.attempts, before.called], [0, false])
 })
