@@ -102,7 +102,7 @@ export async function buildApp (dependencies: Dependencies, options: FastifyServ
     polling: api.processes === 1
   })
   const chatSocket = attachChatSocket(app)
-  passOverOtherUpgrades(app.server, [jobSocketPath, chatSocketPath])
+  passOverOtherUpgrades(app.server, url => url.startsWith(jobSocketPath) || url.split('?')[0] === chatSocketPath)
   app.addHook('preClose', async () => { await Promise.all([socket.close(), chatSocket.close()]) })
   answerDirectly(app)
   return app

@@ -7,13 +7,13 @@ const mostHeaderWords = 2_000
 const offerHeaders = ['connection', 'upgrade', 'http2-settings']
 
 /**
- * Passes over offers to switch protocols where there is no socket, as RFC 9110 (7.8) lets a server: the request is answered as if it
+ * Passes over offers to switch protocols that are for no socket, as RFC 9110 (7.8) lets a server: the request is answered as if it
  * had made none. Java's own client, for one, offers h2c with every request over plain HTTP. Once anything listens to upgrades Node
  * leaves them all to its listeners, and Socket.IO's would cut these connections after a second.
  */
-export function passOverOtherUpgrades (server: HttpServer, socketPaths: readonly string[]): void {
+export function passOverOtherUpgrades (server: HttpServer, isForSocket: (url: string) => boolean): void {
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (socketPaths.some(path => request.url!.startsWith(path))) return
+    if (isForSocket(request.url!)) return
     if (request.rawHeaders.length >= mostHeaderWords) {
       server.emit('clientError', Object.assign(new Error('too many headers'), { code: 'HPE_HEADER_OVERFLOW', rawPacket: Buffer.from(requestLine(request)) }), socket)
       return

@@ -79,15 +79,15 @@ test('a stream is answered behind an offer, and a connection that was to close c
   t.pass()
 })
 
-test('a WebSocket where there is none is refused at once in the words of the API', async t => {
-  const socket = new WebSocket(`${api.url.replace('http', 'ws')}/v1/realtime`, { headers: { authorization: `Bearer ${api.key}` } })
-  socket.on('error', () => {}) // comes after the answer that is looked at
-  const start = performance.now()
-  const [, response] = await once(socket, 'unexpected-response') as [unknown, { statusCode: number }]
-  t.is(response.statusCode, 404)
-  t.log(`${Math.round(performance.now() - start)} ms`)
-  socket.terminate()
-})
+for (const path of ['/v1/realtime', '/api/v1/chat/streams', '/']) {
+  test(`a WebSocket at ${path}, where there is none, is refused at once in the words of the API`, async t => {
+    const socket = new WebSocket(`${api.url.replace('http', 'ws')}${path}`, { headers: { authorization: `Bearer ${api.key}` } })
+    socket.on('error', () => {}) // comes after the answer that is looked at
+    const [, response] = await once(socket, 'unexpected-response') as [unknown, { statusCode: number }]
+    t.is(response.statusCode, 404)
+    socket.terminate()
+  })
+}
 
 test('an offer with more headers than Node keeps is refused: the length of its body might be among those dropped', async t => {
   const { socket, until } = await open(t)
