@@ -101,7 +101,7 @@ export async function buildApp (dependencies: Dependencies, options: FastifyServ
     feed: dependencies.jobFeed, eventFeed: dependencies.eventFeed, authenticate: app.authenticate, isTrustedProxy, pool: dependencies.pool, log: dependencies.log,
     polling: api.processes === 1
   })
-  const chatSocket = attachChatSocket(app)
+  const chatSocket = attachChatSocket(app, isTrustedProxy)
   passOverOtherUpgrades(app.server, url => url.startsWith(jobSocketPath) || url.split('?')[0] === chatSocketPath)
   app.addHook('preClose', async () => { await Promise.all([socket.close(), chatSocket.close()]) })
   answerDirectly(app)

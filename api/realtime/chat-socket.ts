@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import { WebSocketServer, type WebSocket } from 'ws'
 import type { Caller } from '../../lib/contracts/jobs.ts'
+import { clientAddress } from '../../lib/control/address-check.ts'
 import { ChatBody } from '../../lib/dialects/chat-schema.ts'
 import { checkMessages } from '../../lib/dialects/check-messages.ts'
 import { isDeeperThan, maxBodyDepth } from '../../lib/domain/batch-line.ts'
@@ -53,9 +54,9 @@ interface Client {
 /**
  * Chat streams over a WebSocket: one socket, many requests by id, each cancelled for itself. The key comes in the
  * Authorization or x-api-key header, or from a browser, which cannot send headers, as the subprotocol `sira.key.<key>`
- * beside `sira.chat`.
+ * beside `sira.chat`. `isTrustedProxy`: whose X-Forwarded-For is believed.
  */
-export function attachChatSocket (app: FastifyInstance): { close: () => Promise<void> } {
+export function attachChatSocket (app: FastifyInstance, isTrustedProxy: (address: string) => boolean): { close: () => Promise<void> } {
   const { dependencies, authenticate } = app
   const { log, pool, config } = dependencies
   const server = new WebSocketServer({ noServer: true, maxPayload: Math.min(config.api.bodyLimit, mostMessage), perMessageDeflate: false, handleProtocols: offered => offered.has('sira.chat') ? 'sira.chat' : false })
@@ -89,7 +90,7 @@ export function attachChatSocket (app: FastifyInstance): { close: () => Promise<
     const key = keyOf(headers) ?? offered.find(name => name.startsWith('sira.key.'))?.slice('sira.key.'.length) ?? null
     const caller = key === null ? null : await authenticate(key)
     if (caller === null) throw new SiraError('invalid_api_key')
-    checkAddress(caller, socket.remoteAddress ?? '')
+    checkAddress(caller, clientAddress(socket.remoteAddress ?? '', String(headers['x-forwarded-for'] ?? ''), isTrustedProxy))
     requireScope({ caller }, 'inference')
     return caller
   }
