@@ -149,6 +149,9 @@ test('no key gets by making, changing, rotating or revoking keys what it does no
   t.is((await send('PATCH', `/keys/${ordinary.id}`, narrow, { models: null })).body.code, 'model_not_allowed')
   t.is((await post('/keys', { name: 'x', models: ['sim-f*'] }, narrow)).status, 201)
   t.is((await post('/keys', { name: 'x' }, narrow)).body.code, 'model_not_allowed')
+  const { id: narrowest } = (await post('/keys', { name: 'x', models: ['sim-fast'] }, narrow)).body as { id: string }
+  t.is((await post(`/keys/${narrowest}/rotate`, {}, narrow)).status, 201)
+  for (const action of ['rotate', 'claim']) t.is((await post(`/keys/${ordinary.id}/${action}`, {}, narrow)).body.code, 'model_not_allowed', action)
   // nor are organizations
   t.is((await post('/projects', { name: 'x', organization_id: root.organizationId }, keys.stranger)).status, 404)
   t.is((await post('/keys', { name: 'x', project_id: root.projectId }, keys.stranger)).status, 404)

@@ -12,13 +12,17 @@ export function requireScopesOf (caller: Caller, scopes: readonly string[]): voi
   }
 }
 
+/** Throws `model_not_allowed` when a key would have, or has, a model that the caller lacks; null = it has all. */
+export function requireModelsOf (caller: Caller, models: readonly string[] | null): void {
+  if (caller.models == null) return
+  const wider = models === null ? '*' : models.find(model => !mayUseModel(caller.models, model))
+  if (wider !== undefined) throw new SiraError('model_not_allowed', { model: wider }, { param: 'models' })
+}
+
 /** Throws unless the fields make sense and give nothing that the caller does not have. */
 export function checkKeyFields (caller: Caller, fields: Partial<KeyFields>): void {
   if (fields.scopes !== undefined) requireScopesOf(caller, fields.scopes)
-  if (fields.models !== undefined && caller.models != null) {
-    const wider = fields.models === null ? '*' : fields.models.find(model => !mayUseModel(caller.models, model))
-    if (wider !== undefined) throw new SiraError('model_not_allowed', { model: wider }, { param: 'models' })
-  }
+  if (fields.models !== undefined) requireModelsOf(caller, fields.models)
   for (const range of fields.allowed_ips ?? []) {
     try {
       createAddressCheck([range])

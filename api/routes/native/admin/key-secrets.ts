@@ -9,7 +9,7 @@ import { inTransaction } from '../../../../lib/store/database.ts'
 import { createKeyText } from '../../../../lib/store/keys.ts'
 import { requireScopeOf } from '../../../plugins/authentication.ts'
 import { create, Id, Nullable, show, tags } from './common.ts'
-import { requireScopesOf } from './key-rules.ts'
+import { requireModelsOf, requireScopesOf } from './key-rules.ts'
 import { KeyWithText } from './key-schemas.ts'
 
 const Rotation = Nullable(Type.Object({
@@ -23,7 +23,9 @@ const keySecrets: FastifyPluginAsyncTypebox = async app => {
 
   async function lockUsable (client: PoolClient, caller: Caller, id: string, action: string): Promise<KeyRow> {
     const row = requireOwn(await lockKey(client, reachOf(caller), id), 'key', id)
-    requireScopesOf(caller, row.scopes) // its text would give them
+    // its text would give them
+    requireScopesOf(caller, row.scopes)
+    requireModelsOf(caller, row.models)
     const ended = row.revoked_at !== null ? 'revoked' : row.expires_at !== null && row.expires_at.getTime() <= Date.now() ? 'expired' : null
     if (ended !== null) throw new SiraError('state_conflict', { action, resource: 'key', state: ended })
     return row
