@@ -59,6 +59,14 @@ export function requireScope ({ caller }: Pick<FastifyRequest, 'caller'>, scope:
   if (!hasScope(caller.scopes, scope)) throw new SiraError('insufficient_scope', { scope })
 }
 
+/** For what is no route: the caller, if its key may be used from the address and has the scope. Throws SiraError `invalid_api_key`, `address_not_allowed` or `insufficient_scope`. */
+export function requireCaller (caller: Caller | null, scope: Scope, address: string): Caller {
+  if (caller === null) throw new SiraError('invalid_api_key')
+  checkAddress(caller, address)
+  requireScope({ caller }, scope)
+  return caller
+}
+
 /** Every route registered in `app` needs the scope. */
 export function requireScopeOf (app: FastifyInstance, scope: Scope): void {
   app.addHook('onRequest', (request, _reply, done) => {
@@ -70,7 +78,7 @@ export function requireScopeOf (app: FastifyInstance, scope: Scope): void {
 const checks = new WeakMap<readonly string[], (address: string) => boolean>()
 
 /** Throws SiraError `address_not_allowed` unless the key may be used from the address. */
-export function checkAddress ({ allowedIps }: Caller, address: string): void {
+function checkAddress ({ allowedIps }: Caller, address: string): void {
   if (allowedIps == null) return
   let isAllowed = checks.get(allowedIps)
   if (isAllowed === undefined) checks.set(allowedIps, isAllowed = createAddressCheck(allowedIps))

@@ -15,7 +15,7 @@ import { untold } from '../../lib/gateway/large-body/told.ts'
 import { serve } from '../../lib/gateway/serve.ts'
 import { newId } from '../../lib/ids.ts'
 import { readRequest } from '../gateway/read-request.ts'
-import { checkAddress, keyOf, requireScope } from '../plugins/authentication.ts'
+import { keyOf, requireCaller } from '../plugins/authentication.ts'
 import { errorBody } from '../plugins/errors.ts'
 import { compileValidator } from '../plugins/validation.ts'
 import { parseClientMessage, type ClientMessage, type ServerMessage } from './chat-messages.ts'
@@ -42,11 +42,15 @@ const mostMessage = 4 * 1024 * 1024
 const keyEnded = 1008
 const goingAway = 1001
 
+/** Who opened a socket. `check` throws SiraError when the key may not, or not from there. */
+interface Entry { readonly key: string, readonly caller: Caller, readonly check: (caller: Caller | null) => Caller }
+
 interface Client {
   readonly socket: WebSocket
   /** What the socket writes to. */
   readonly connection: Duplex
-  readonly caller: Caller
+  /** As of the last check of its key: its models and limits may change while the socket is open. */
+  caller: Caller
   /** Requests under way, by the client's ids. */
   readonly running: Map<string, AbortController>
 }
@@ -73,8 +77,8 @@ export function attachChatSocket (app: FastifyInstance, isTrustedProxy: (address
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     if (request.url?.split('?')[0] !== chatSocketPath) return
     socket.on('error', () => { socket.destroy() })
-    admit(request).then(caller => {
-      server.handleUpgrade(request, socket, head, connected => { open(connected, socket, caller) })
+    admit(request).then(entry => {
+      server.handleUpgrade(request, socket, head, connected => { open(connected, socket, entry) })
     }, (error: unknown) => {
       const refusal = toSiraError(error)
       if (refusal.status >= 500) log.error({ err: error }, 'socket not authenticated')
@@ -84,18 +88,17 @@ export function attachChatSocket (app: FastifyInstance, isTrustedProxy: (address
   }
   app.server.on('upgrade', onUpgrade)
 
-  async function admit ({ headers, socket }: IncomingMessage): Promise<Caller> {
+  async function admit ({ headers, socket }: IncomingMessage): Promise<Entry> {
     if (server.clients.size >= mostSockets) throw new SiraError('unavailable', { dependency: 'A free socket' })
     const offered = String(headers['sec-websocket-protocol'] ?? '').split(',').map(name => name.trim())
     const key = keyOf(headers) ?? offered.find(name => name.startsWith('sira.key.'))?.slice('sira.key.'.length) ?? null
-    const caller = key === null ? null : await authenticate(key)
-    if (caller === null) throw new SiraError('invalid_api_key')
-    checkAddress(caller, clientAddress(socket.remoteAddress ?? '', String(headers['x-forwarded-for'] ?? ''), isTrustedProxy))
-    requireScope({ caller }, 'inference')
-    return caller
+    if (key === null) throw new SiraError('invalid_api_key')
+    const address = clientAddress(socket.remoteAddress ?? '', String(headers['x-forwarded-for'] ?? ''), isTrustedProxy)
+    const check = (caller: Caller | null): Caller => requireCaller(caller, 'inference', address)
+    return { key, check, caller: check(await authenticate(key)) }
   }
 
-  function open (socket: WebSocket, connection: Duplex, caller: Caller): void {
+  function open (socket: WebSocket, connection: Duplex, { key, check: checkCaller, caller }: Entry): void {
     const running = new Map<string, AbortController>()
     const client: Client = { socket, connection, caller, running }
     const closed = new AbortController()
@@ -103,7 +106,7 @@ export function attachChatSocket (app: FastifyInstance, isTrustedProxy: (address
     let reading: Promise<void> | null = null
     const stopAll = (): void => { for (const controller of running.values()) controller.abort() }
     alive.add(socket)
-    const unwatch = keys.watch(caller.keyId, () => {
+    const unwatch = keys.watch(key, now => { client.caller = checkCaller(now) }, () => {
       socket.close(keyEnded, 'the key has ended')
       stopAll()
     })

@@ -1,12 +1,14 @@
 import type { PassThrough } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Scope } from '../../lib/contracts/scopes.ts'
 import { SiraError } from '../../lib/errors.ts'
+import { keyOf, requireCaller } from '../plugins/authentication.ts'
 import { createKeyWatch } from './key-watch.ts'
 
-/** Answers with server-sent events. They end with the caller's key, and when the process drains, so that clients go elsewhere. */
+/** Answers with server-sent events. They end when the caller's key does or may not follow them any more, and when the process drains, so that clients go elsewhere. */
 export interface OpenStreams {
   /** Throws `draining`; `open` is called only when the stream will be sent. */
-  send: (request: FastifyRequest, reply: FastifyReply, open: () => PassThrough) => Promise<never>
+  send: (request: FastifyRequest, reply: FastifyReply, scope: Scope, open: () => PassThrough) => Promise<never>
 }
 
 export function createOpenStreams (app: FastifyInstance): OpenStreams {
@@ -19,10 +21,10 @@ export function createOpenStreams (app: FastifyInstance): OpenStreams {
     await keys.close()
   })
   return {
-    async send (request, reply, open) {
+    async send (request, reply, scope, open) {
       if (draining) throw new SiraError('draining')
       const stream = open()
-      const unwatch = keys.watch(request.caller.keyId, () => { stream.end() })
+      const unwatch = keys.watch(keyOf(request.headers)!, caller => { requireCaller(caller, scope, request.ip) }, () => { stream.end() })
       streams.add(stream)
       stream.on('close', () => {
         streams.delete(stream)

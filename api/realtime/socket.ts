@@ -6,7 +6,7 @@ import type { Scope } from '../../lib/contracts/scopes.ts'
 import { clientAddress } from '../../lib/control/address-check.ts'
 import { SiraError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
-import { checkAddress, keyOf, requireScope, type Authenticate } from '../plugins/authentication.ts'
+import { keyOf, requireCaller, type Authenticate } from '../plugins/authentication.ts'
 import type { EventFeed } from './event-feed.ts'
 import { serveFeedSubscription } from './feed-subscription.ts'
 import type { JobFeed } from './job-feed.ts'
@@ -70,8 +70,9 @@ export function attachSocket (server: HttpServer, { feed, eventFeed, authenticat
     namespace.on('connection', socket => {
       // the handshake's request is of no more use and most of an idle connection's memory
       delete (socket.conn as { request?: IncomingMessage }).request
-      const unwatch = keys.watch(socket.data.caller.keyId, () => {
-        socket.emit('error', { code: 'invalid_api_key', message: new SiraError('invalid_api_key').message })
+      const address = addressOf(socket, isTrustedProxy)
+      const unwatch = keys.watch(keyGiven(socket)!, caller => { requireCaller(caller, scope, address) }, ({ code, message }) => {
+        socket.emit('error', { code, message })
         socket.disconnect(true)
       })
       socket.on('disconnect', unwatch)
@@ -90,14 +91,17 @@ export function attachSocket (server: HttpServer, { feed, eventFeed, authenticat
 }
 
 async function identify (socket: JobSocket, scope: Scope, { authenticate, isTrustedProxy }: Pick<Required<Options>, 'authenticate' | 'isTrustedProxy'>): Promise<Caller> {
-  const given: unknown = socket.handshake.auth.key
-  const key = typeof given === 'string' ? given : keyOf(socket.handshake.headers)
-  const caller = key === null ? null : await authenticate(key)
-  if (caller === null) throw new SiraError('invalid_api_key')
-  const { 'x-forwarded-for': forwardedFor } = socket.handshake.headers
-  checkAddress(caller, clientAddress(socket.handshake.address, String(forwardedFor ?? ''), isTrustedProxy))
-  requireScope({ caller }, scope)
-  return caller
+  const key = keyGiven(socket)
+  return requireCaller(key === null ? null : await authenticate(key), scope, addressOf(socket, isTrustedProxy))
+}
+
+function keyGiven ({ handshake }: JobSocket): string | null {
+  const given: unknown = handshake.auth.key
+  return typeof given === 'string' ? given : keyOf(handshake.headers)
+}
+
+function addressOf ({ handshake }: JobSocket, isTrustedProxy: (address: string) => boolean): string {
+  return clientAddress(handshake.address, String(handshake.headers['x-forwarded-for'] ?? ''), isTrustedProxy)
 }
 
 /** What a client meets as `connect_error`, with the code in `data`. */

@@ -98,6 +98,17 @@ test('a stream ends when its key is revoked', async t => {
   t.is((await follow(t, `${url}/jobs/${id}/events`, key)).response.statusCode, 401)
 })
 
+test('a stream ends when its text of the key is rotated away, and when the key loses its scope', async t => {
+  const { url, pool } = await openJobsApp(t)
+  for (const change of ['UPDATE key_secret SET expires_at = now() WHERE key_id = $1', "UPDATE api_key SET scopes = '{files}' WHERE id = $1"]) {
+    const { caller, key } = await addCaller(pool, `${change.length}`)
+    const { ended, messages } = await follow(t, `${url}/jobs/${await addJob(pool, caller, 'running')}/events`, key)
+    await messages.until(items => items.length > 0)
+    await pool.query(change, [caller.keyId])
+    t.is(await ended, 'complete', change)
+  }
+})
+
 test('a client that leaves is unsubscribed at once', async t => {
   const { url, pool, subscriptions } = await openJobsApp(t)
   const { caller, key } = await addCaller(pool, 'a')

@@ -83,7 +83,7 @@ const jobs: FastifyPluginAsyncTypebox = async app => {
     const job = await find(request.caller, request.params.id)
     // tells an EventSource to stop: it connects again after every end
     if (after !== undefined && after >= job.seq && isTerminal(job.state)) return await reply.code(204).send(null)
-    return await streams.send(request, reply, () => createJobStream(jobFeed, job, after ?? 0))
+    return await streams.send(request, reply, scopes[job.kind], () => createJobStream(jobFeed, job, after ?? 0))
   })
 }
 

@@ -123,6 +123,24 @@ test('a socket whose key is revoked is closed within two seconds and its calls a
   await until('the call is aborted', () => calls()[0]!.aborted)
 })
 
+test('what becomes of its key holds on an open socket too: fewer models, another text, a scope less', async t => {
+  const clients = await Promise.all([connectTenant(t), connectTenant(t), connectTenant(t)])
+  const [narrowed, rotated, unscoped] = clients
+  const closes = [rotated, unscoped].map(async ({ socket }) => (await once(socket, 'close') as [number])[0])
+  await api.pool.query("UPDATE api_key SET models = '{sim-claude}' WHERE id = $1", [narrowed.caller.keyId])
+  await api.pool.query('UPDATE key_secret SET expires_at = now() WHERE key_id = $1', [rotated.caller.keyId])
+  await api.pool.query('INSERT INTO key_secret (hash, key_id, hint) VALUES ($1, $2, $3)', ['another', rotated.caller.keyId, 'text'])
+  await api.pool.query("UPDATE api_key SET scopes = '{files}' WHERE id = $1", [unscoped.caller.keyId])
+  t.deepEqual(await Promise.all(closes), [1008, 1008])
+  let attempt = 0
+  for (let refused = false; !refused; attempt++) { // bounded by the test's own timeout
+    narrowed.request(`a${attempt}`, 'Hello')
+    refused = (await narrowed.ended(`a${attempt}`)).error?.code === 'model_not_allowed'
+  }
+  narrowed.request('allowed', 'Hello', { model: 'sim-claude' })
+  t.is((await narrowed.ended('allowed')).type, 'done')
+})
+
 test('messages that make no sense are answered with a code, and the socket goes on', async t => {
   const { socket, send, messages, request, ended } = await connectTenant(t)
   const body = { model: 'sim-instant', messages: [{ role: 'user', content: 'Hi' }] }

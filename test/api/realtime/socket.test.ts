@@ -228,6 +228,21 @@ test('clients are told and disconnected when their key is revoked or expires, an
   t.true(clients[2]!.socket.connected)
 })
 
+test('clients are told and disconnected when their text of a key is rotated away or the key loses its scope', async t => {
+  const { pool, api } = await openWorld(t)
+  const [rotated, unscoped, kept] = await Promise.all(['a', 'b', 'c'].map(async name => addCaller(pool, name)))
+  const clients = [rotated!, unscoped!, kept!].map(({ key }) => connect(t, api.url, { auth: { key } }))
+  await Promise.all(clients.map(async ({ socket }) => next(socket, 'connect')))
+  const told = clients.slice(0, 2).map(async ({ socket }) => next(socket, 'error') as Promise<{ code: string }>)
+  const gone = clients.slice(0, 2).map(async ({ socket }) => next(socket, 'disconnect'))
+  await pool.query('UPDATE key_secret SET expires_at = now() WHERE key_id = $1', [rotated!.caller.keyId])
+  await pool.query("UPDATE api_key SET scopes = '{files}' WHERE id = $1", [unscoped!.caller.keyId])
+  await pool.query("UPDATE api_key SET name = 'another' WHERE id = $1", [kept!.caller.keyId])
+  t.deepEqual((await Promise.all(told)).map(message => message.code), ['invalid_api_key', 'insufficient_scope'])
+  t.deepEqual(await Promise.all(gone), ['io server disconnect', 'io server disconnect'])
+  t.true(clients[2]!.socket.connected)
+})
+
 test('a client that stops reading gets every event and only the newer progress when it reads again', async t => {
   const { pool, hints, api } = await openWorld(t)
   const { caller, key } = await addCaller(pool, 'a')

@@ -68,7 +68,7 @@ const events: FastifyPluginAsyncTypebox = async app => {
     checkPatterns('type', types)
     const [last] = await readFeedPlaces(pool, [request.caller]) as [number]
     const after = Math.min(request.headers['last-event-id'] ?? request.query.after ?? last, last)
-    return await streams.send(request, reply, () => createFeedStream(eventFeed, request.caller, after, types ?? null))
+    return await streams.send(request, reply, 'webhooks', () => createFeedStream(eventFeed, request.caller, after, types ?? null))
   })
 }
 
