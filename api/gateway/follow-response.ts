@@ -1,9 +1,13 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { responseErrorEvent } from '../../lib/dialects/responses/index.ts'
+import type { SiraError } from '../../lib/errors.ts'
 import { isUnfinished, readResponseEvents } from '../../lib/store/responses.ts'
 import { throughOutage } from '../../lib/store/retry-outage.ts'
 import type { Dependencies } from '../dependencies.ts'
+import { keyOf, requireCaller } from '../plugins/authentication.ts'
+import type { KeyWatch } from '../realtime/key-watch.ts'
 import { abortOnLeave, createSseReply, type SseReply } from './sse-reply.ts'
 
 /** ms between looks for new events. */
@@ -13,23 +17,39 @@ const page = 500
 /** ms without an event after which a comment keeps the connection from looking dead. */
 const keepAlive = 15_000
 
-/** Streams the events of a stored background response after number `after`, until its last. Leaving cancels nothing. */
-export async function followResponse (dependencies: Pick<Dependencies, 'pool'>, request: FastifyRequest, reply: FastifyReply, id: string, after: number): Promise<FastifyReply> {
-  const left = abortOnLeave(request)
+export interface Followed { readonly id: string, readonly after: number }
+
+/**
+ * Streams the events of a stored background response after number `after`, until its last, or until the caller's key ends, which is told as
+ * an error. Leaving cancels nothing.
+ */
+export async function followResponse (dependencies: Pick<Dependencies, 'pool'>, keys: KeyWatch, request: FastifyRequest, reply: FastifyReply, { id, after }: Followed): Promise<FastifyReply> {
+  const refused = new AbortController()
+  const left = AbortSignal.any([abortOnLeave(request), refused.signal])
+  const unwatch = keys.watch(keyOf(request.headers)!, caller => { requireCaller(caller, 'inference', request.ip) }, reason => { refused.abort(reason) })
   const stream = createSseReply(request, reply)
   stream.begin([])
   try {
-    await follow(dependencies, reply, stream, left, id, after)
-    stream.end('')
+    const seen = await follow(dependencies, reply, stream, left, id, after)
+    stream.end(refused.signal.aborted ? errorText(refused.signal.reason as SiraError, seen) : '')
   } catch (error) {
     // cut off rather than ended: the reader comes again with starting_after
     if (!left.aborted) request.log.error({ err: error }, 'stream failed')
     reply.raw.destroy()
+  } finally {
+    unwatch()
   }
   return reply
 }
 
-async function follow ({ pool }: Pick<Dependencies, 'pool'>, reply: FastifyReply, stream: SseReply, left: AbortSignal, id: string, after: number): Promise<void> {
+/** With the number of the last event, so that who goes on behind it with another key misses none. */
+function errorText ({ code, message }: SiraError, seen: number): string {
+  const { name, data } = responseErrorEvent(code, message, Math.max(0, seen))
+  return `event: ${name}\ndata: ${data}\n\n`
+}
+
+/** Resolves with the number of the last event that was written. */
+async function follow ({ pool }: Pick<Dependencies, 'pool'>, reply: FastifyReply, stream: SseReply, left: AbortSignal, id: string, after: number): Promise<number> {
   let seen = after
   let wroteAt = performance.now()
   while (!left.aborted) {
@@ -51,4 +71,5 @@ async function follow ({ pool }: Pick<Dependencies, 'pool'>, reply: FastifyReply
     }
     if (events.length < page) await sleep(lookEvery, undefined, { signal: left }).catch(() => {}) // left: the loop ends
   }
+  return seen
 }

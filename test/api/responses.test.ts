@@ -172,6 +172,19 @@ test('the events of a background response are streamed as it is created, and a r
   t.is((await ended(id)).status, 'completed', 'leaving cancels nothing')
 })
 
+test('who follows a background response is told and let go when the key is revoked, and the response goes on', async t => {
+  const { caller, key } = await createTestTenant(api.pool)
+  const openai = api.openai(key)
+  const { id } = await openai.responses.create({ model: 'sim-fast', input: '[[sim:delay=6000]] Name a sea', background: true })
+  // its own come after 6 s; this one says that the stream is open
+  await api.pool.query('INSERT INTO response_event (response_id, sequence_number, data) VALUES ($1, 0, $2)', [id, JSON.stringify({ type: 'response.queued', sequence_number: 0 })])
+  const stream = await openai.responses.retrieve(id, { stream: true })
+  await api.pool.query('UPDATE api_key SET revoked_at = now() WHERE id = $1', [caller.keyId])
+  const error = await t.throwsAsync(events(stream), { instanceOf: APIError })
+  t.like(error, { code: 'invalid_api_key', status: undefined })
+  await until(t, 'its end', async () => (await api.pool.query<{ status: string }>('SELECT status FROM response WHERE id = $1', [id])).rows[0]?.status === 'completed')
+})
+
 test('a cancel while it runs is final, can be repeated, aborts the call and is billed', async t => {
   const { caller, key } = await createTestTenant(api.pool)
   const other = { ...api, key }

@@ -12,6 +12,7 @@ import { withPreset } from '../../gateway/read-request.ts'
 import { serveResponse } from '../../gateway/serve-response.ts'
 import { requireScopeOf } from '../../plugins/authentication.ts'
 import { answerOnce } from '../../plugins/idempotency.ts'
+import { createKeyWatch } from '../../realtime/key-watch.ts'
 import { OneOf } from '../../schemas.ts'
 import { inferenceLogLevel } from '../../inference-log-level.ts'
 
@@ -24,6 +25,8 @@ const responses: FastifyPluginAsyncTypebox = async app => {
   keepBodyText(app, url => url === '/v1/responses' ? url : null)
   requireScopeOf(app, 'inference')
   const { dependencies } = app
+  const keys = createKeyWatch(dependencies.pool, app.log)
+  app.addHook('preClose', async () => { await keys.close() })
   const logLevel = inferenceLogLevel(dependencies.config.logLevel)
   const { pool, config: { databaseUrl, api: { bodyLimit } } } = dependencies
 
@@ -40,7 +43,7 @@ const responses: FastifyPluginAsyncTypebox = async app => {
     const { answer, id, text, start } = await acceptBackground(dependencies, request, body, webhook)
     answerOnce(reply, answer)
     if (start !== null) await deliver(dependencies, start, request.log)
-    if (body.stream === true) return await followResponse(dependencies, request, reply, id, -1)
+    if (body.stream === true) return await followResponse(dependencies, keys, request, reply, { id, after: -1 })
     return await reply.type(json).send(text)
   })
 
@@ -58,7 +61,7 @@ const responses: FastifyPluginAsyncTypebox = async app => {
       return await reply.type(json).send(text)
     }
     if (!await isBackground(dependencies, caller, id)) throw new SiraError('invalid_request', { reason: 'Only a response created with background=true can be streamed again.' })
-    return await followResponse(dependencies, request, reply, id, query.starting_after ?? -1)
+    return await followResponse(dependencies, keys, request, reply, { id, after: query.starting_after ?? -1 })
   })
 
   app.delete('/responses/:id', { schema: { tags, summary: 'Delete a response', params: ResponseId } }, async request => {
