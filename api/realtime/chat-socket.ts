@@ -66,6 +66,7 @@ export function attachChatSocket (app: FastifyInstance, isTrustedProxy: (address
   const server = new WebSocketServer({ noServer: true, maxPayload: Math.min(config.api.bodyLimit, mostMessage), perMessageDeflate: false, handleProtocols: offered => offered.has('sira.chat') ? 'sira.chat' : false })
   const keys = createKeyWatch(pool, log)
   const validate = compileValidator({ schema: ChatBody as FastifySchema, httpPart: 'body', method: 'POST', url: chatSocketPath })
+  let closing = false
   const alive = new WeakSet<WebSocket>()
   const pulse = setInterval(() => {
     for (const socket of server.clients) {
@@ -89,6 +90,7 @@ export function attachChatSocket (app: FastifyInstance, isTrustedProxy: (address
   app.server.on('upgrade', onUpgrade)
 
   async function admit ({ headers, socket }: IncomingMessage): Promise<Entry> {
+    if (closing) throw new SiraError('draining')
     if (server.clients.size >= mostSockets) throw new SiraError('unavailable', { dependency: 'A free socket' })
     const offered = String(headers['sec-websocket-protocol'] ?? '').split(',').map(name => name.trim())
     const key = keyOf(headers) ?? offered.find(name => name.startsWith('sira.key.'))?.slice('sira.key.'.length) ?? null
@@ -236,7 +238,7 @@ export function attachChatSocket (app: FastifyInstance, isTrustedProxy: (address
   return {
     async close () {
       clearInterval(pulse)
-      app.server.off('upgrade', onUpgrade)
+      closing = true
       for (const socket of server.clients) socket.close(goingAway, 'shutting down')
       server.close()
       await keys.close()
