@@ -23,7 +23,7 @@ export interface Created { readonly status: number, readonly headers: Readonly<R
  * `content` stands for the body, where that is not all in `request.body`.
  */
 export async function createOnce (
-  pool: Pool, request: FastifyRequest, reply: FastifyReply, create: (client: PoolClient) => Promise<Created>, content = JSON.stringify(request.body ?? null)
+  pool: Pool, request: FastifyRequest, reply: FastifyReply, create: (client: PoolClient) => Promise<Created>, content: string | Hashed = JSON.stringify(request.body ?? null)
 ): Promise<Created & { replayed: boolean }> {
   const answer = await runOnce(pool, { ...onceOf(request), content }, create)
   answerOnce(reply, answer)
@@ -37,7 +37,14 @@ export interface OnceRequest {
   readonly caller: Pick<Caller, 'projectId' | 'keyId'>
   readonly key: string | undefined
   readonly retryCount: string | undefined
-  readonly content: string | Uint8Array
+  readonly content: string | Uint8Array | Hashed
+}
+
+/** Of a request whose content is too large for the event loop: what `hashRequest` made of it elsewhere. */
+export interface Hashed { readonly hash: string }
+
+export function hashRequest (method: string, url: string, content: string | Uint8Array): string {
+  return createHash('sha256').update(`${method} ${url}\n`).update(content).digest('hex')
 }
 
 export function onceOf ({ method, url, caller: { projectId, keyId }, headers }: FastifyRequest): Omit<OnceRequest, 'content'> {
@@ -70,7 +77,7 @@ export async function runOnce (pool: Pool, request: OnceRequest, create: (client
 }
 
 function identify ({ method, url, caller, key, retryCount, content }: OnceRequest): { key: string, requestHash: string, replays: boolean, minutes: number } | null {
-  const requestHash = createHash('sha256').update(`${method} ${url}\n`).update(content).digest('hex')
+  const requestHash = typeof content === 'object' && 'hash' in content ? content.hash : hashRequest(method, url, content)
   if (key !== undefined) {
     if (key.length < 1 || key.length > 255) throw new SiraError('invalid_parameter', { param: 'Idempotency-Key', reason: '1 to 255 characters are needed.' }, { param: 'Idempotency-Key' })
     return { key: `key:${key}`, requestHash, replays: true, minutes: KEY_HOURS * 60 }

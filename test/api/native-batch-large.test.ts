@@ -3,7 +3,7 @@ import test from 'ava'
 import { call, startTestApi, type Answer, type TestApi } from '../support/api.ts'
 import { chatRow, followJob, parseLines } from '../support/api-batch.ts'
 import { createTestTenant } from '../support/tenant.ts'
-import { chat, refused } from './_native-batch.ts'
+import { chat, inline, refused } from './_native-batch.ts'
 
 let api: TestApi
 test.before(async () => { api = await startTestApi({ worker: true }) })
@@ -36,6 +36,38 @@ test('a large batch is made once for each idempotency key, and another body is a
   t.deepEqual(again.body, first.body)
   const other = await create(whole.replace('row-2999', 'row-other'), headers)
   t.like(other.body, { status: 409, code: 'idempotency_mismatch' })
+})
+
+test('a large batch is known again by its JSON, however it is written, as a small one is', async t => {
+  for (const rows of [requests.slice(0, 3), requests]) {
+    const body = { endpoint: chat, requests: rows, window: '24h' }
+    const headers = { 'idempotency-key': randomUUID() }
+    const first = await create(JSON.stringify(body), headers)
+    t.is(first.status, 202)
+    for (const text of [JSON.stringify(body, null, 2), JSON.stringify(body) + ' '.repeat(300_000), JSON.stringify({ ...body, window: undefined })]) {
+      const again = await create(text, headers)
+      t.deepEqual([again.headers.get('idempotent-replayed'), again.body], ['true', first.body])
+    }
+  }
+})
+
+test('what is no JSON for a large batch is none for a small one', async t => {
+  const rows = JSON.stringify([inline('a')])
+  for (const text of [
+    rows.replace('"model"', '"__proto__":{"a":1},"model"'),
+    rows.replace('"model"', '"constructor":{"prototype":{}},"model"'),
+    rows.replace('hello', '\xff'),
+    rows.slice(0, -1)
+  ]) {
+    const body = Buffer.from(`{"endpoint":"${chat}","requests":${text}}`, 'latin1')
+    const answers = await Promise.all([body, Buffer.concat([body, Buffer.alloc(300_000, ' ')])].map(async bytes => {
+      const response = await fetch(`${api.url}/api/v1/batch`, { method: 'POST', body: bytes, headers: { authorization: `Bearer ${api.key}`, 'content-type': 'application/json' } })
+      return [response.status, (await response.json() as { code: string }).code]
+    }))
+    t.deepEqual(answers, [[400, 'invalid_json'], [400, 'invalid_json']], text)
+  }
+  const harmless = rows.replace('"model"', '"constructor":"x","model"')
+  for (const more of ['', ' '.repeat(300_000)]) t.is((await create(`{"endpoint":"${chat}","requests":${harmless}}${more}`)).status, 202)
 })
 
 test('what is wrong with a large batch is told as of a small one', async t => {

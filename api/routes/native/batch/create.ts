@@ -85,7 +85,7 @@ const create: FastifyPluginAsyncTypebox = async app => {
       start = accepted.start
       const batch = serializeNativeBatch(accepted.batch, request.caller, dependencies.config)
       return { status: 202, headers: { location: batch.status_url, 'retry-after': '1' }, body: JSON.stringify({ ...batch, ...await webhook?.add(client, batch.id) }) }
-    }, request.largeBatch?.digest)
+    }, request.largeBatch?.once)
     if (start !== undefined) await deliver(dependencies, start, request.log)
     return JSON.parse(webhook === null ? answer.body : await webhook.reveal(answer)) as Static<typeof CreatedNativeBatch>
   }

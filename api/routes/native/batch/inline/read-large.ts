@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { claimRoom, type Room } from '../../../../../lib/gateway/large-body/room.ts'
 import { runInThread, threadModule } from '../../../../../lib/gateway/large-body/threads.ts'
 import { receiveBody, releaseAfter, whileConnected, type Arrived } from '../../../../gateway/receive-body.ts'
+import { parseBatch } from './parse-batch.ts'
 import type { InputLimits } from './render-input.ts'
 import type { ReadBatch } from './thread.ts'
 
@@ -20,7 +21,6 @@ const largeBatch = 256 * 1024
 /** Large JSON bodies of this scope are read in a thread: 25 MB of requests would hold up every stream of the process for 170 ms. */
 export function readLargeBatches (app: FastifyInstance, limits: InputLimits): void {
   app.decorateRequest('largeBatch', null)
-  const parseSmall = app.getDefaultJsonParser('error', 'error')
   app.removeContentTypeParser('application/json')
   app.addContentTypeParser('application/json', (request, payload, done) => {
     const length = request.headers['content-length']
@@ -28,7 +28,11 @@ export function readLargeBatches (app: FastifyInstance, limits: InputLimits): vo
       if (arrived === undefined) {
         done(error)
       } else if (arrived.room === null && arrived.bytes.length < largeBatch) {
-        void parseSmall(request, arrived.bytes.toString('utf8'), done)
+        try {
+          done(null, parseBatch(arrived.bytes))
+        } catch (failure) {
+          done(failure as Error)
+        }
       } else {
         const room = arrived.room ?? claimRoom()
         read(request, arrived, room, limits).then(({ small, ...large }) => {
@@ -47,9 +51,9 @@ export function readLargeBatches (app: FastifyInstance, limits: InputLimits): vo
   })
 }
 
-async function read ({ raw }: FastifyRequest, arrived: Arrived, room: Room, limits: InputLimits): Promise<ReadBatch> {
+async function read ({ raw, method, url }: FastifyRequest, arrived: Arrived, room: Room, limits: InputLimits): Promise<ReadBatch> {
   if (arrived.room === null) room.take(arrived.bytes.length)
   // in memory of its own, which can be handed over
   const bytes = arrived.room === null ? Uint8Array.from(arrived.bytes) : arrived.bytes
-  return await whileConnected(raw, async signal => await runInThread<ReadBatch>('compute', module, 'readBatch', { limits }, { bytes }, signal))
+  return await whileConnected(raw, async signal => await runInThread<ReadBatch>('compute', module, 'readBatch', { limits, method, url }, { bytes }, signal))
 }
