@@ -1,6 +1,7 @@
 import test from 'ava'
 import { call, startTestApi } from '../support/api.ts'
 import type { TestApi } from '../support/api.ts'
+import { createTestTenant } from '../support/tenant.ts'
 
 let api: TestApi
 test.before(async () => { api = await startTestApi() })
@@ -16,6 +17,13 @@ test('the parameters of a model are told for each of its deployments', async t =
   t.deepEqual(body.deployments.map(({ id, provider, kind }: Record<string, unknown>) => [id, provider, kind]),
     [['simulator/sim-fast', 'simulator', 'openai'], ['simulator/sim-instant', 'simulator', 'openai']])
   t.true(body.deployments[0].parameters.length > 30)
+})
+
+test('parameters are told of the models that a key may use, also by an entry that ends in *', async t => {
+  const { caller, key } = await createTestTenant(api.pool)
+  await api.pool.query("UPDATE api_key SET models = '{sim-b*,sim-fast}' WHERE id = $1", [caller.keyId])
+  const answers = await Promise.all(['sim-balanced', 'sim-fast', 'sim-claude'].map(async model => (await call(api, 'GET', `/api/v1/parameters?model=${model}`, { key })).status))
+  t.deepEqual(answers, [200, 200, 403])
 })
 
 test('what a provider clamps and what it cannot do are told', async t => {

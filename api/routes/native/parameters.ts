@@ -1,6 +1,7 @@
 import { Type } from '@fastify/type-provider-typebox'
 import type { Static } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
+import { mayUseModel } from '../../../lib/contracts/scopes.ts'
 import { SiraError } from '../../../lib/errors.ts'
 import { describeParameters } from '../../../lib/providers/parameters/index.ts'
 
@@ -32,7 +33,7 @@ export default async function parameters (app: FastifyInstance): Promise<void> {
     const model = catalog.models.get(request.query.model)
     const { models } = request.caller
     if (model === undefined) throw new SiraError('model_not_found', { model: request.query.model.slice(0, 100) }, { param: 'model' })
-    if (models != null && !models.includes(model.id)) throw new SiraError('model_not_allowed', { model: model.id }, { param: 'model' })
+    if (!mayUseModel(models, model.id)) throw new SiraError('model_not_allowed', { model: model.id }, { param: 'model' })
     return {
       object: 'parameters' as const,
       model: model.id,
