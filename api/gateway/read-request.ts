@@ -4,6 +4,7 @@ import { SiraError } from '../../lib/errors.ts'
 import { applyPreset } from '../../lib/gateway/apply-preset.ts'
 import type { Endpoint } from '../../lib/providers/types.ts'
 import type { ControlState } from '../../lib/contracts/allowance.ts'
+import { checkPreset } from './preset-check.ts'
 
 /** ms an answer may take to begin when the client does not say how long it waits: the SDKs' own 10 minutes. */
 const usualPatience = 600_000
@@ -15,7 +16,7 @@ export type Received = Pick<FastifyRequest, 'id' | 'caller' | 'headers' | 'body'
 /** What the gateway needs of an HTTP request. Throws SiraError for headers that make no sense. */
 export function readRequest (request: Received, endpoint: Endpoint, state: ControlState, signal: AbortSignal): GatewayRequest {
   const startedAt = performance.now()
-  const { body, text } = withPreset(request, state)
+  const { body, text } = withPreset(request, endpoint, state)
   return {
     id: request.id,
     caller: request.caller,
@@ -34,12 +35,13 @@ export function readRequest (request: Received, endpoint: Endpoint, state: Contr
 }
 
 /** A `preset` in the body names saved parameters; it is not sent on. */
-export function withPreset (request: Pick<Received, 'caller' | 'body' | 'bodyText' | 'largeBody'>, state: ControlState): { body: Readonly<Record<string, unknown>>, text: string } {
+export function withPreset (request: Pick<Received, 'caller' | 'body' | 'bodyText' | 'largeBody'>, endpoint: Endpoint, state: ControlState): { body: Readonly<Record<string, unknown>>, text: string } {
   const body = request.body as Readonly<Record<string, unknown>>
   if (body.preset === undefined) return { body, text: request.bodyText }
   const { preset, ...own } = body
   const parameters = typeof preset === 'string' ? state.presetOf(request.caller, preset) : undefined
   if (parameters === undefined) throw new SiraError('invalid_parameter', { param: 'preset', reason: 'no preset of this name is saved in the project.' }, { param: 'preset' })
+  checkPreset(endpoint, parameters)
   const merged = applyPreset(parameters, own)
   if (request.largeBody != null) {
     // all else that the body names wins over the preset; messages of both would have to be joined

@@ -1,5 +1,6 @@
 import test from 'ava'
 import { call, startTestApi, type Answer, type TestApi } from '../support/api.ts'
+import { createTestTenant } from '../support/tenant.ts'
 
 let api: TestApi
 test.before(async () => { api = await startTestApi() })
@@ -121,4 +122,22 @@ test.serial('each refusal takes less than 50 ms of work, so the event loop is he
     if (least > 50) slow[what] = least
   }
   t.deepEqual(slow, {})
+})
+
+test.serial('what a preset adds is refused as in a body, by every provider and surface, and reaches none', async t => {
+  const { key } = await createTestTenant(api.pool)
+  const bodies = { '/v1/chat/completions': { messages: valid.messages }, '/v1/responses': { input: 'Hello' }, '/v1/messages': { messages: valid.messages, max_tokens: 10 } }
+  const hostile: Readonly<Record<string, object>> = { tools: { tools: 'x' }, temperature: { temperature: {} }, stream: { stream: 'yes' }, metadata: { metadata: 7 }, tool_choice: { tool_choice: 7 } }
+  const before = api.simulator.calls().length
+  for (const [param, parameters] of Object.entries(hostile)) {
+    t.is((await call(api, 'POST', '/api/v1/presets', { key, body: { name: param, parameters } })).status, 201)
+    for (const [path, body] of Object.entries(bodies)) {
+      for (const model of ['sim-instant', 'sim-claude']) {
+        const { status, text } = await call(api, 'POST', path, { key, body: { model, preset: param, ...body } })
+        t.is(status, 400, `${path} ${model} ${param}: ${text}`)
+        t.regex(text, new RegExp(param))
+      }
+    }
+  }
+  t.is(api.simulator.calls().length, before)
 })

@@ -36,7 +36,7 @@ const responses: FastifyPluginAsyncTypebox = async app => {
       return await serveResponse(dependencies, request, reply)
     }
     // what tells of the response is no part of the request that is kept and sent on
-    const { webhook_url: url, webhook_secret: own, ...body } = withPreset(request, dependencies.gateway.state()).body as typeof request.body
+    const { webhook_url: url, webhook_secret: own, ...body } = withPreset(request, '/v1/responses', dependencies.gateway.state()).body as typeof request.body
     if (url != null && own == null && body.stream === true) throw refused('webhook_secret', 'it is needed with stream=true: a stream has no place to tell a secret that is made.')
     checkBackground(dependencies, request.caller, body)
     const webhook = await openJobWebhook(dependencies, request, { webhook_url: url, webhook_secret: own }, 'response.*')
