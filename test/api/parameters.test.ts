@@ -39,3 +39,14 @@ test('parameters of an unknown model, of none and without a key are refused', as
   t.is((await call(api, 'GET', '/api/v1/parameters')).status, 400)
   t.is((await call(api, 'GET', '/api/v1/parameters?model=sim-fast', { key: null })).status, 401)
 })
+
+test('a key is told of the models that it may use, and of no other', async t => {
+  const { caller, key } = await createTestTenant(api.pool)
+  const ids = async (): Promise<string[]> => (await call(api, 'GET', '/v1/models', { key })).body.data.map(({ id }: { id: string }) => id)
+  t.deepEqual(await ids(), [...api.control.catalog.models.keys()])
+  await api.pool.query("UPDATE api_key SET models = '{sim-b*,sim-fast}' WHERE id = $1", [caller.keyId])
+  await api.control.refresh()
+  t.deepEqual((await ids()).sort(), [...api.control.catalog.models.keys()].filter(id => id.startsWith('sim-b') || id === 'sim-fast').sort())
+  t.like(await call(api, 'GET', '/v1/models/sim-balanced', { key }), { status: 200, body: { id: 'sim-balanced' } })
+  t.like(await call(api, 'GET', '/v1/models/sim-claude', { key }), { status: 404, body: { error: { code: 'model_not_found', param: 'model' } } })
+})
