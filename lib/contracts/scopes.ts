@@ -1,6 +1,6 @@
 /**
  * What a key may do. A key without scopes may do all of `ordinaryScopes`. `admin` is the whole installation (organizations,
- * providers, models) and implies every other; `organization` administers its own organization: projects, keys, limits, budgets.
+ * providers, models) and implies every other; `organization` administers its own organization: projects, keys, and their limits and budgets.
  */
 export const ordinaryScopes = ['inference', 'batch', 'files', 'usage', 'webhooks'] as const
 export const scopes = ['admin', 'organization', ...ordinaryScopes] as const

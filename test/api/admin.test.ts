@@ -156,8 +156,10 @@ test('no key gets by making, changing, rotating or revoking keys what it does no
   t.is((await post('/projects', { name: 'x', organization_id: root.organizationId }, keys.stranger)).status, 404)
   t.is((await post('/keys', { name: 'x', project_id: root.projectId }, keys.stranger)).status, 404)
   t.is((await post('/limits', { kind: 'model', subject_id: 'sim-fast', organization_id: null, concurrency: 1 }, keys.stranger)).body.code, 'insufficient_scope')
-  t.is((await post('/limits', { kind: 'model', subject_id: 'sim-fast', organization_id: root.organizationId, concurrency: 1 }, keys.stranger)).status, 404)
-  t.is((await post('/budgets', { kind: 'organization', subject_id: root.organizationId, period: 'day', amount: '0' }, keys.stranger)).status, 404)
+  for (const [kind, id] of [['project', root.projectId], ['key', root.keyId]] as const) {
+    t.is((await post('/limits', { kind, subject_id: id, concurrency: 1 }, keys.stranger)).status, 404)
+    t.is((await post('/budgets', { kind, subject_id: id, period: 'day', amount: '0' }, keys.stranger)).status, 404)
+  }
   t.is((await get('/me', rootKey)).status, 200)
 })
 
@@ -246,12 +248,13 @@ test('limits and budgets are set for one\'s own, told exactly, and hold at once'
   const limit = await post('/limits', { kind: 'key', subject_id: caller.keyId, requests_per_minute: 10 }, key)
   t.like([limit.status, limit.body], [201, { organization_id: caller.organizationId, requests_per_minute: 10, tokens_per_minute: null }])
   t.is((await post('/limits', { kind: 'key', subject_id: caller.keyId, concurrency: 1 }, key)).body.param, 'subject_id')
-  t.is((await post('/limits', { kind: 'model', subject_id: 'sim-fast', tokens_per_minute: 5 }, key)).body.organization_id, caller.organizationId)
+  t.is((await post('/limits', { kind: 'model', subject_id: 'sim-fast', organization_id: caller.organizationId, tokens_per_minute: 5 }, keys.admin)).body.organization_id, caller.organizationId)
   t.deepEqual(api.control.state().limitsOf(caller, 'sim-fast').map(rule => rule.subject), [`key:${caller.keyId}`, `model:sim-fast@${caller.organizationId}`])
-  t.is((await send('PATCH', `/limits/${limit.body.id}`, key, { requests_per_minute: null })).status, 400)
-  t.is((await send('PATCH', `/limits/${limit.body.id}`, key, { requests_per_minute: null, concurrency: 2 })).body.concurrency, 2)
+  const { body: { key: manager } } = await post('/keys', { name: 'manager', scopes: ['organization'] }, key)
+  t.is((await send('PATCH', `/limits/${limit.body.id}`, manager, { requests_per_minute: null })).status, 400)
+  t.is((await send('PATCH', `/limits/${limit.body.id}`, manager, { requests_per_minute: null, concurrency: 2 })).body.concurrency, 2)
 
-  const budget = await post('/budgets', { kind: 'organization', subject_id: caller.organizationId, period: 'month', amount: '0.300000000001' }, key)
+  const budget = await post('/budgets', { kind: 'project', subject_id: caller.projectId, period: 'month', amount: '0.300000000001' }, key)
   t.is(budget.status, 201, budget.text)
   await api.pool.query("INSERT INTO budget_period (budget_id, period_start, spent) VALUES ($1, date_trunc('month', now(), 'UTC'), 100000000000)", [budget.body.id])
   const { body } = await get(`/budgets/${budget.body.id}`, key)
@@ -264,8 +267,47 @@ test('limits and budgets are set for one\'s own, told exactly, and hold at once'
   const me = (await get('/me', key)).body
   t.deepEqual([me.limits.length, me.budgets.length, me.budgets[0].spent], [2, 1, '0.1'])
   t.is((await send('DELETE', `/budgets/${budget.body.id}`, key)).status, 204)
-  t.is((await send('DELETE', `/limits/${limit.body.id}`, key)).status, 204)
+  t.is((await send('DELETE', `/limits/${limit.body.id}`, manager)).status, 204)
   t.is((await get(`/limits/${limit.body.id}`, key)).status, 404)
+})
+
+test('who is limited does not lift the limit: those over an organization are an administrator\'s, and those of a key not its own', async t => {
+  const { key, caller } = await createTestTenant(api.pool, ['organization'])
+  const refused = (answer: Answer): void => { t.like([answer.status, answer.body], [403, { code: 'insufficient_scope', params: { scope: 'admin' } }]) }
+  const ofOrganization = { kind: 'organization', subject_id: caller.organizationId }
+  const ofKey = { kind: 'key', subject_id: caller.keyId }
+  const limits = [{ ...ofOrganization, concurrency: 1 }, { kind: 'model', subject_id: 'sim-fast', organization_id: caller.organizationId, concurrency: 1 }]
+  const budgets = [{ ...ofOrganization, period: 'day', amount: '1' }]
+  for (const body of [...limits, { kind: 'model', subject_id: 'sim-fast', concurrency: 1 }]) refused(await post('/limits', body, key))
+  for (const body of budgets) refused(await post('/budgets', body, key))
+  for (const [path, bodies, change] of [
+    ['/limits', [...limits, { ...ofKey, concurrency: 1 }], { concurrency: 2 }],
+    ['/budgets', [...budgets, { ...ofKey, period: 'day', amount: '1' }], { amount: '2' }]
+  ] as const) {
+    for (const body of bodies) {
+      const { status, body: made } = await post(path, body, keys.admin)
+      t.is(status, 201)
+      refused(await send('PATCH', `${path}/${made.id}`, key, change))
+      refused(await send('DELETE', `${path}/${made.id}`, key))
+      t.deepEqual((await get(`${path}/${made.id}`, key)).body, made)
+      t.like((await send('PATCH', `${path}/${made.id}`, keys.admin, change)).body, change)
+      t.is((await send('DELETE', `${path}/${made.id}`, keys.admin)).status, 204)
+    }
+  }
+})
+
+test('a key does not change its own addresses and its own end, but those of others and, as an administrator, its own', async t => {
+  const { key, caller } = await createTestTenant(api.pool, ['organization'])
+  const { body: { id: other } } = await post('/keys', { name: 'other' }, key)
+  const { key: root, caller: { keyId: rootId } } = await createTestTenant(api.pool, ['admin'])
+  for (const change of [{ allowed_ips: null }, { allowed_ips: ['127.0.0.0/8', '::1'] }, { expires_at: null }, { expires_at: '2100-01-01T00:00:00.000Z' }]) {
+    const refused = await send('PATCH', `/keys/${caller.keyId}`, key, { name: 'renamed', ...change })
+    t.like([refused.status, refused.body], [403, { code: 'insufficient_scope', params: { scope: 'admin' } }])
+    t.like((await send('PATCH', `/keys/${other}`, key, change)).body, change)
+    t.like((await send('PATCH', `/keys/${rootId}`, root, change)).body, change)
+  }
+  t.like((await get(`/keys/${caller.keyId}`, key)).body, { name: 'test', allowed_ips: null, expires_at: null })
+  t.is((await send('PATCH', `/keys/${caller.keyId}`, key, { name: 'renamed' })).body.name, 'renamed')
 })
 
 test('presets belong to the project', async t => {

@@ -5,6 +5,7 @@ import { type BudgetRow, insertBudget, listBudgets, organizationOfSubject, readB
 import { reachOf, requireOwn, updateColumns } from '../../../../lib/store/admin-rows.ts'
 import { OneOf } from '../../../schemas.ts'
 import { requireScopeOf } from '../../../plugins/authentication.ts'
+import { requireAbove, requireChangeable } from './allowance-rules.ts'
 import { create, Id, invalid, ListOf, ListQuery, ManagedBy, Nullable, Reference, show, showPage, tags, Time } from './common.ts'
 
 const Usd = Type.String({ maxLength: 40, description: 'USD as a decimal number' })
@@ -43,6 +44,7 @@ const budgets: FastifyPluginAsyncTypebox = async app => {
 
   app.post('/budgets', { schema: { tags, summary: 'Give an organization, project or key a budget', body: NewBudget, response: { 201: Budget } } }, async (request, reply) => {
     const { caller, body: { kind, subject_id: id, period, hard = true, thresholds = [50, 80, 100], ...body } } = request
+    requireAbove(caller, kind)
     const amount = amountOf(body.amount)
     return await create(pool, request, reply, Budget, async client => {
       const organizationId = await organizationOfSubject(client, reachOf(caller), kind, id)
@@ -64,13 +66,13 @@ const budgets: FastifyPluginAsyncTypebox = async app => {
   })
 
   app.patch('/budgets/:id', { schema: { tags, summary: 'Change a budget; what is spent stays', params: Id, body: Changes, response: { 200: Budget } } }, async ({ caller, params: { id }, body }) => {
-    requireOwn(await readBudget(pool, reachOf(caller), id), 'budget', id)
+    requireChangeable(caller, requireOwn(await readBudget(pool, reachOf(caller), id), 'budget', id))
     await updateColumns(pool, 'budget', { id }, { ...body, amount: body.amount === undefined ? undefined : amountOf(body.amount).toString() })
     return showBudget(requireOwn(await readBudget(pool, reachOf(caller), id), 'budget', id))
   })
 
   app.delete('/budgets/:id', { schema: { tags, summary: 'Remove a budget', params: Id, response: { 204: Type.Null() } } }, async ({ caller, params: { id } }, reply) => {
-    requireOwn(await readBudget(pool, reachOf(caller), id), 'budget', id)
+    requireChangeable(caller, requireOwn(await readBudget(pool, reachOf(caller), id), 'budget', id))
     await pool.query('DELETE FROM budget WHERE id = $1', [id])
     return await reply.code(204).send(null)
   })

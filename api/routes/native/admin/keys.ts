@@ -6,6 +6,7 @@ import { reachOf, requireOwn, updateColumns } from '../../../../lib/store/admin-
 import { inTransaction } from '../../../../lib/store/database.ts'
 import { createKeyText } from '../../../../lib/store/keys.ts'
 import { requireScopeOf } from '../../../plugins/authentication.ts'
+import { refuseOwnKey } from './allowance-rules.ts'
 import { create, Id, ListOf, pageFields, Reference, show, showPage, tags } from './common.ts'
 import { checkKeyFields, requireScopesOf } from './key-rules.ts'
 import { Key, KeyChanges, KeyWithText, NewKey } from './key-schemas.ts'
@@ -52,6 +53,7 @@ const keys: FastifyPluginAsyncTypebox = async app => {
     await inTransaction(pool, async client => {
       const row = requireOwn(await lockKey(client, reachOf(caller), id), 'key', id)
       requireScopesOf(caller, row.scopes)
+      if (body.allowed_ips !== undefined || body.expires_at !== undefined) refuseOwnKey(caller, id)
       checkKeyFields(caller, body)
       const days = body.rotate_every_days
       const rotateAt = days === undefined ? undefined : days === null ? null : new Date(Date.now() + days * 86_400_000)

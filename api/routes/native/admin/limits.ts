@@ -1,10 +1,10 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { hasScope } from '../../../../lib/contracts/scopes.ts'
 import { SiraError } from '../../../../lib/errors.ts'
 import { insertLimit, listLimits, organizationOfSubject, readLimit } from '../../../../lib/store/admin-allowances.ts'
 import { reachOf, requireOwn, updateColumns } from '../../../../lib/store/admin-rows.ts'
 import { OneOf } from '../../../schemas.ts'
 import { requireScopeOf } from '../../../plugins/authentication.ts'
+import { requireAbove, requireChangeable } from './allowance-rules.ts'
 import { create, Id, invalid, ListOf, ListQuery, ManagedBy, Nullable, organizationOf, Reference, show, showPage, tags, Time } from './common.ts'
 
 const numbers = {
@@ -24,7 +24,7 @@ export const Limit = Type.Object({
 const NewLimit = Type.Object({
   kind: OneOf(['organization', 'project', 'key', 'model'] as const),
   subject_id: Reference,
-  organization_id: Type.Optional(Nullable(Type.Unsafe<string>({ ...Reference, description: "of a model's limit: the organization it holds in, by default the caller's own; null = over all, which needs the scope admin" }))),
+  organization_id: Type.Optional(Nullable(Type.Unsafe<string>({ ...Reference, description: "of a model's limit: the organization it holds in, by default the caller's own; null = over all" }))),
   ...Type.Partial(Type.Object(numbers)).properties
 }, { additionalProperties: false })
 const Changes = Type.Partial(Type.Object(numbers), { additionalProperties: false, minProperties: 1 })
@@ -40,7 +40,7 @@ const limits: FastifyPluginAsyncTypebox = async app => {
     const { kind, subject_id: id } = body
     if (isEmpty(body)) throw nothing()
     if (kind !== 'model' && body.organization_id != null) throw invalid('organization_id', 'only a model has to be told it.')
-    if (kind === 'model' && body.organization_id === null && !hasScope(caller.scopes, 'admin')) throw new SiraError('insufficient_scope', { scope: 'admin' })
+    requireAbove(caller, kind)
     return await create(pool, request, reply, Limit, async client => {
       const organizationId = kind !== 'model'
         ? await organizationOfSubject(client, reachOf(caller), kind, id)
@@ -64,14 +64,16 @@ const limits: FastifyPluginAsyncTypebox = async app => {
   })
 
   app.patch('/limits/:id', { schema: { tags, summary: 'Change a limit; null = none', params: Id, body: Changes, response: { 200: Limit } } }, async ({ caller, params: { id }, body }) => {
-    const row = { ...requireOwn(await readLimit(pool, reachOf(caller), id), 'limit', id), ...body }
+    const limit = requireOwn(await readLimit(pool, reachOf(caller), id), 'limit', id)
+    requireChangeable(caller, limit)
+    const row = { ...limit, ...body }
     if (isEmpty(row)) throw nothing()
     await updateColumns(pool, 'usage_limit', { id }, body)
     return show(Limit, row)
   })
 
   app.delete('/limits/:id', { schema: { tags, summary: 'Remove a limit', params: Id, response: { 204: Type.Null() } } }, async ({ caller, params: { id } }, reply) => {
-    requireOwn(await readLimit(pool, reachOf(caller), id), 'limit', id)
+    requireChangeable(caller, requireOwn(await readLimit(pool, reachOf(caller), id), 'limit', id))
     await pool.query('DELETE FROM usage_limit WHERE id = $1', [id])
     return await reply.code(204).send(null)
   })
