@@ -19,19 +19,24 @@ const keepAlive = 15_000
 
 export interface Followed { readonly id: string, readonly after: number }
 
+/** What ends a stream before its last event. `draining` is aborted with the error when the process shuts down. */
+export interface StreamEnds { readonly keys: KeyWatch, readonly draining: AbortSignal }
+
 /**
- * Streams the events of a stored background response after number `after`, until its last, or until the caller's key ends, which is told as
- * an error. Leaving cancels nothing.
+ * Streams the events of a stored background response after number `after`, until its last, or until the caller's key ends or the process
+ * drains, which is told as an error. Leaving cancels nothing.
  */
-export async function followResponse (dependencies: Pick<Dependencies, 'pool'>, keys: KeyWatch, request: FastifyRequest, reply: FastifyReply, { id, after }: Followed): Promise<FastifyReply> {
+export async function followResponse (dependencies: Pick<Dependencies, 'pool'>, { keys, draining }: StreamEnds, request: FastifyRequest, reply: FastifyReply, { id, after }: Followed): Promise<FastifyReply> {
   const refused = new AbortController()
-  const left = AbortSignal.any([abortOnLeave(request), refused.signal])
+  const ended = AbortSignal.any([refused.signal, draining])
+  const left = AbortSignal.any([abortOnLeave(request), ended])
   const unwatch = keys.watch(keyOf(request.headers)!, caller => { requireCaller(caller, 'inference', request.ip) }, reason => { refused.abort(reason) })
   const stream = createSseReply(request, reply)
+  reply.raw.shouldKeepAlive = false // else the connection would outlive a stream that ends by draining, and hold up its end
   stream.begin([])
   try {
     const seen = await follow(dependencies, reply, stream, left, id, after)
-    stream.end(refused.signal.aborted ? errorText(refused.signal.reason as SiraError, seen) : '')
+    stream.end(ended.aborted ? errorText(ended.reason as SiraError, seen) : '')
   } catch (error) {
     // cut off rather than ended: the reader comes again with starting_after
     if (!left.aborted) request.log.error({ err: error }, 'stream failed')
@@ -42,7 +47,7 @@ export async function followResponse (dependencies: Pick<Dependencies, 'pool'>, 
   return reply
 }
 
-/** With the number of the last event, so that who goes on behind it with another key misses none. */
+/** With the number of the last event, so that who goes on behind it, with another key or elsewhere, misses none. */
 function errorText ({ code, message }: SiraError, seen: number): string {
   const { name, data } = responseErrorEvent(code, message, Math.max(0, seen))
   return `event: ${name}\ndata: ${data}\n\n`

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import type OpenAI from 'openai'
 import { APIError } from 'openai'
+import { buildApp } from '../../api/app.ts'
 import { call, startTestApi, type Answer, type TestApi } from '../support/api.ts'
 import { checkedEvents } from '../support/feed-events.ts'
 import { createTestTenant } from '../support/tenant.ts'
@@ -183,6 +184,26 @@ test('who follows a background response is told and let go when the key is revok
   const error = await t.throwsAsync(events(stream), { instanceOf: APIError })
   t.like(error, { code: 'invalid_api_key', status: undefined })
   await until(t, 'its end', async () => (await api.pool.query<{ status: string }>('SELECT status FROM response WHERE id = $1', [id])).rows[0]?.status === 'completed')
+})
+
+test('who follows a background response is told when the process drains, and goes on elsewhere behind what was seen', async t => {
+  const draining = await buildApp(api.app.dependencies)
+  const baseURL = `${await draining.listen({ host: '127.0.0.1', port: 0 })}/v1`
+  t.teardown(async () => { await draining.close() })
+  const { id } = await api.openai().responses.create({ model: 'sim-fast', input: '[[sim:delay=3000]] Name an ocean', background: true })
+  // its own come after 3 s; this one says that the stream is open
+  await api.pool.query('INSERT INTO response_event (response_id, sequence_number, data) VALUES ($1, 0, $2)', [id, JSON.stringify({ type: 'response.queued', sequence_number: 0 })])
+  const openai = api.openai(api.key, { baseURL })
+  const { data: stream, response: http } = await openai.responses.retrieve(id, { stream: true }).withResponse()
+  t.is(http.headers.get('connection'), 'close', 'closing waits for connections')
+  const reading = stream[Symbol.asyncIterator]()
+  const { value: first } = await reading.next() as { value: Event }
+  t.is(first.sequence_number, 0)
+  const closing = draining.close()
+  t.like(await t.throwsAsync(reading.next(), { instanceOf: APIError }), { code: 'draining', status: undefined })
+  await closing
+  const rest = await events(await api.openai().responses.retrieve(id, { stream: true, starting_after: first.sequence_number }))
+  t.is(rest.at(-1)!.type, 'response.completed')
 })
 
 test('a cancel while it runs is final, can be repeated, aborts the call and is billed', async t => {

@@ -26,7 +26,12 @@ const responses: FastifyPluginAsyncTypebox = async app => {
   requireScopeOf(app, 'inference')
   const { dependencies } = app
   const keys = createKeyWatch(dependencies.pool, app.log)
-  app.addHook('preClose', async () => { await keys.close() })
+  const shutdown = new AbortController()
+  const ends = { keys, draining: shutdown.signal }
+  app.addHook('preClose', async () => {
+    shutdown.abort(new SiraError('draining'))
+    await keys.close()
+  })
   const logLevel = inferenceLogLevel(dependencies.config.logLevel)
   const { pool, config: { databaseUrl, api: { bodyLimit } } } = dependencies
 
@@ -38,12 +43,14 @@ const responses: FastifyPluginAsyncTypebox = async app => {
     // what tells of the response is no part of the request that is kept and sent on
     const { webhook_url: url, webhook_secret: own, ...body } = withPreset(request, '/v1/responses', dependencies.gateway.state()).body as typeof request.body
     if (url != null && own == null && body.stream === true) throw refused('webhook_secret', 'it is needed with stream=true: a stream has no place to tell a secret that is made.')
+    // before anything is made, whose id a stream that is cut off at its start could not tell
+    if (body.stream === true) shutdown.signal.throwIfAborted()
     checkBackground(dependencies, request.caller, body)
     const webhook = await openJobWebhook(dependencies, request, { webhook_url: url, webhook_secret: own }, 'response.*')
     const { answer, id, text, start } = await acceptBackground(dependencies, request, body, webhook)
     answerOnce(reply, answer)
     if (start !== null) await deliver(dependencies, start, request.log)
-    if (body.stream === true) return await followResponse(dependencies, keys, request, reply, { id, after: -1 })
+    if (body.stream === true) return await followResponse(dependencies, ends, request, reply, { id, after: -1 })
     return await reply.type(json).send(text)
   })
 
@@ -60,8 +67,9 @@ const responses: FastifyPluginAsyncTypebox = async app => {
       const text = await isLarge(pool, caller, id) ? await readLarge({ databaseUrl, tenant: ownerOf(caller), id }) : responseText(await getResponse(dependencies, caller, id))
       return await reply.type(json).send(text)
     }
+    shutdown.signal.throwIfAborted()
     if (!await isBackground(dependencies, caller, id)) throw new SiraError('invalid_request', { reason: 'Only a response created with background=true can be streamed again.' })
-    return await followResponse(dependencies, keys, request, reply, { id, after: query.starting_after ?? -1 })
+    return await followResponse(dependencies, ends, request, reply, { id, after: query.starting_after ?? -1 })
   })
 
   app.delete('/responses/:id', { schema: { tags, summary: 'Delete a response', params: ResponseId } }, async request => {
