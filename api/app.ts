@@ -7,6 +7,7 @@ import type { Dependencies } from './dependencies.ts'
 import { answerDirectly, requestIdOf, tellDirectFailures } from './gateway/direct.ts'
 import { requireKey, type Authenticate } from './plugins/authentication.ts'
 import { answerClientError } from './plugins/client-errors.ts'
+import { refuseEncodedBodies } from './plugins/content-encoding.ts'
 import { answerBadUrl, installErrors } from './plugins/errors.ts'
 import { boundReceiving } from './plugins/request-timeout.ts'
 import { compileValidator, refuseDeepBodies } from './plugins/validation.ts'
@@ -68,6 +69,7 @@ export async function buildApp (dependencies: Dependencies, options: FastifyServ
   installErrors(app)
   tellDirectFailures(app)
   boundReceiving(app, api.requestTimeout)
+  refuseEncodedBodies(app)
   refuseDeepBodies(app)
   app.addHook('onSend', (request, reply, _payload, done) => {
     reply.header('x-request-id', request.id)

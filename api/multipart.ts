@@ -29,7 +29,7 @@ export async function readForm<Stored> (
   fileField: string,
   { store, discard }: { store: (file: FormFile) => Promise<Stored>, discard: (stored: Stored) => Promise<void> }
 ): Promise<{ fields: Fields, stored: Stored }> {
-  if (!request.isMultipart()) throw new SiraError('unsupported_media_type', { contentType: String(request.headers['content-type']).slice(0, 100) })
+  if (!request.isMultipart()) throw new SiraError('unsupported_media_type', { header: 'Content-Type', value: String(request.headers['content-type']).slice(0, 100) })
   const fields = new Map<string, string>()
   let stored: { value: Stored } | undefined
   try {

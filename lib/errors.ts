@@ -50,7 +50,7 @@ export const errorDefinitions = define({
   idempotency_mismatch: { status: 409, type: invalid, message: 'This Idempotency-Key was used with another request. Use a new key for a new request.', retry: false },
   idempotency_in_progress: { status: 409, type: invalid, message: 'A request with this Idempotency-Key is still running. Try again shortly.' },
   payload_too_large: { status: 413, type: invalid, message: 'The body is larger than the limit of {limit} bytes.' },
-  unsupported_media_type: { status: 415, type: invalid, message: 'Content-Type {contentType} is not supported here.' },
+  unsupported_media_type: { status: 415, type: invalid, message: '{header} {value} is not supported here.' },
   headers_too_large: { status: 431, type: invalid, message: 'The request headers are too large.' },
   internal_error: { status: 500, type: 'server_error', message: 'Something went wrong here. Quote the request id when you report it.' },
   unavailable: { status: 503, type: 'server_error', message: '{dependency} cannot be reached now. Try again shortly.' },

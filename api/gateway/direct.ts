@@ -81,9 +81,9 @@ export function answerDirectly (app: FastifyInstance): void {
   })
 }
 
-/** Bytes of a JSON body that says how long it is; else 0. */
+/** Bytes of a JSON body that says how long it is, and is not encoded; else 0. */
 function lengthOf (headers: IncomingHttpHeaders): number {
-  return headers['content-type'] === 'application/json' ? Number(headers['content-length'] ?? 0) : 0
+  return headers['content-type'] === 'application/json' && headers['content-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : 0
 }
 
 /** Calls `done` when the first bytes of a body are there, or after 50 ms without any: Fastify's way bounds what comes slowly. */

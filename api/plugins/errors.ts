@@ -77,7 +77,7 @@ export function toSiraError (thrown: FastifyError | SiraError, bodyLimit = 0): S
   if (thrown.validation !== undefined) return fromValidation(thrown)
   switch (thrown.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE': return new SiraError('payload_too_large', { limit: bodyLimit })
-    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE': return new SiraError('unsupported_media_type', { contentType: 'of this request' })
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE': return new SiraError('unsupported_media_type', { header: 'Content-Type', value: 'of this request' })
     case 'FST_ERR_CTP_EMPTY_JSON_BODY': return new SiraError('invalid_json', { reason: 'it is empty' })
     case 'FST_ERR_CTP_INVALID_JSON_BODY': return new SiraError('invalid_json', { reason: 'it cannot be parsed' })
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH': return new SiraError('invalid_request', { reason: 'The body is not as long as Content-Length says.' })

@@ -38,7 +38,8 @@ export function boundReceiving (app: FastifyInstance, timeout: number): void {
   })
 }
 
-function hasBody (headers: IncomingHttpHeaders): boolean {
+/** Whether the headers of a request say that a body follows. */
+export function hasBody (headers: IncomingHttpHeaders): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 

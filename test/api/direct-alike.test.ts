@@ -48,6 +48,16 @@ for (const [what, status, path, body] of asked) {
   })
 }
 
+test.serial('a body with a content encoding is refused alike on the direct way and by Fastify, and one with none by name is taken', async t => {
+  const { api } = started
+  const [path, other] = ['/v1/chat/completions', '/v1/chat/completions?way=other']
+  const headers = { 'content-encoding': 'gzip' }
+  const refused = await call(api, 'POST', path, { body: chat('hello'), headers })
+  t.like(refused, { status: 415, body: { error: { code: 'unsupported_media_type', message: 'Content-Encoding gzip is not supported here.' } } })
+  t.deepEqual(stable(refused), stable(await call(api, 'POST', other, { body: chat('hello'), headers })))
+  for (const way of [path, other]) t.is((await call(api, 'POST', way, { body: chat('hello'), headers: { 'content-encoding': 'identity' } })).status, 200)
+})
+
 test.serial('a limit is told alike on the direct way and by Fastify, with its headers', async t => {
   const { api } = started
   const answers = []

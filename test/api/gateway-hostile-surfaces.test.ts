@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { request as openRequest } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import test from 'ava'
@@ -109,7 +110,10 @@ for (const [name, { path, valid, number, unknownRole, tool }] of Object.entries(
     for (const type of ['text/plain', 'application/xml', 'multipart/form-data; boundary=x', 'application/x-www-form-urlencoded']) {
       t.is((await send(path, text, { headers: { 'content-type': type } })).code, 'unsupported_media_type', type)
     }
-    t.is((await send(path, gzipSync(text), { headers: { 'content-encoding': 'gzip' } })).code, 'invalid_json')
+    for (const [encoding, body] of [['gzip', gzipSync(text)], ['GZIP', randomBytes(3_000_000)], ['br', text], ['gzip, identity', text]] as const) {
+      for (const chunked of [false, true]) t.like(await send(path, body, { headers: { 'content-encoding': encoding }, chunked }), { status: 415, code: 'unsupported_media_type' }, encoding)
+    }
+    t.regex((await send(path, gzipSync(text), { headers: { 'content-encoding': 'gzip' } })).text, /Content-Encoding gzip is not supported/)
     for (const chunked of [false, true]) t.like(await send(path, Buffer.alloc(api.config.api.bodyLimit + 1, ' '), { chunked }), { status: 413, code: 'payload_too_large' })
     t.is(api.simulator.stats().calls, before)
   })
