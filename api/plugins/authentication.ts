@@ -59,11 +59,11 @@ export function requireScope ({ caller }: Pick<FastifyRequest, 'caller'>, scope:
   if (!hasScope(caller.scopes, scope)) throw new SiraError('insufficient_scope', { scope })
 }
 
-/** For what is no route: the caller, if its key may be used from the address and has the scope. Throws SiraError `invalid_api_key`, `address_not_allowed` or `insufficient_scope`. */
-export function requireCaller (caller: Caller | null, scope: Scope, address: string): Caller {
+/** For what is no route: the caller, if its key may be used from the address and has the scope, which may depend on what it has. Throws SiraError `invalid_api_key`, `address_not_allowed` or `insufficient_scope`. */
+export function requireCaller (caller: Caller | null, scope: Scope | ((caller: Caller) => Scope), address: string): Caller {
   if (caller === null) throw new SiraError('invalid_api_key')
   checkAddress(caller, address)
-  requireScope({ caller }, scope)
+  requireScope({ caller }, typeof scope === 'function' ? scope(caller) : scope)
   return caller
 }
 

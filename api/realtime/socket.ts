@@ -2,11 +2,11 @@ import type { IncomingMessage, Server as HttpServer } from 'node:http'
 import type { Pool } from 'pg'
 import { Server, type ExtendedError } from 'socket.io'
 import type { Caller } from '../../lib/contracts/jobs.ts'
-import type { Scope } from '../../lib/contracts/scopes.ts'
 import { clientAddress } from '../../lib/control/address-check.ts'
 import { SiraError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import { keyOf, requireCaller, type Authenticate } from '../plugins/authentication.ts'
+import { anyJobScope } from '../core/job-scopes.ts'
 import type { EventFeed } from './event-feed.ts'
 import { serveFeedSubscription } from './feed-subscription.ts'
 import type { JobFeed } from './job-feed.ts'
@@ -32,6 +32,8 @@ interface Options {
   readonly polling?: boolean
 }
 
+type AskedScope = Parameters<typeof requireCaller>[1]
+
 /** Of Socket.IO. */
 export const jobSocketPath = '/socket.io/'
 const MOST_CONNECTIONS = 10_000
@@ -53,10 +55,14 @@ export function attachSocket (server: HttpServer, { feed, eventFeed, authenticat
   io.use((_socket, next) => { next(refusal(new SiraError('invalid_request', { reason: 'Connect to the namespace /jobs or /events.' }))) })
 
   const keys = createKeyWatch(pool, log)
-  open('/jobs', 'batch', socket => { serveSubscriptions(socket, { feed, pool, log }) })
-  open('/events', 'webhooks', socket => { serveFeedSubscription(socket, { feed: eventFeed, pool, log }) })
+  open('/jobs', anyJobScope, socket => serveSubscriptions(socket, { feed, pool, log }))
+  open('/events', 'webhooks', socket => {
+    serveFeedSubscription(socket, { feed: eventFeed, pool, log })
+    return null
+  })
 
-  function open (name: string, scope: Scope, serve: (socket: JobSocket) => void): void {
+  /** What `serve` returns throws when the caller, of whom something may have changed, may not follow what it follows any more. */
+  function open (name: string, scope: AskedScope, serve: (socket: JobSocket) => ((caller: Caller) => void) | null): void {
     const namespace = io.of(name)
     namespace.use((socket, next) => {
       identify(socket, scope, { authenticate, isTrustedProxy }).then(caller => {
@@ -71,12 +77,15 @@ export function attachSocket (server: HttpServer, { feed, eventFeed, authenticat
       // the handshake's request is of no more use and most of an idle connection's memory
       delete (socket.conn as { request?: IncomingMessage }).request
       const address = addressOf(socket, isTrustedProxy)
-      const unwatch = keys.watch(keyGiven(socket)!, caller => { requireCaller(caller, scope, address) }, ({ code, message }) => {
+      const check = serve(socket)
+      const unwatch = keys.watch(keyGiven(socket)!, caller => {
+        socket.data.caller = requireCaller(caller, scope, address)
+        check?.(socket.data.caller)
+      }, ({ code, message }) => {
         socket.emit('error', { code, message })
         socket.disconnect(true)
       })
       socket.on('disconnect', unwatch)
-      serve(socket)
     })
   }
 
@@ -90,7 +99,7 @@ export function attachSocket (server: HttpServer, { feed, eventFeed, authenticat
   }
 }
 
-async function identify (socket: JobSocket, scope: Scope, { authenticate, isTrustedProxy }: Pick<Required<Options>, 'authenticate' | 'isTrustedProxy'>): Promise<Caller> {
+async function identify (socket: JobSocket, scope: AskedScope, { authenticate, isTrustedProxy }: Pick<Required<Options>, 'authenticate' | 'isTrustedProxy'>): Promise<Caller> {
   const key = keyGiven(socket)
   return requireCaller(key === null ? null : await authenticate(key), scope, addressOf(socket, isTrustedProxy))
 }

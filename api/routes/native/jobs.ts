@@ -1,10 +1,10 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { jobKinds, type Caller, type JobKind, type JobRecord } from '../../../lib/contracts/jobs.ts'
-import { hasScope, type Scope } from '../../../lib/contracts/scopes.ts'
+import { jobKinds, type Caller, type JobRecord } from '../../../lib/contracts/jobs.ts'
 import { isTerminal, jobStates } from '../../../lib/domain/job-state.ts'
 import { SiraError } from '../../../lib/errors.ts'
 import { listJobs, readJob } from '../../../lib/store/jobs.ts'
 import { cancelBatch } from '../../core/batches.ts'
+import { anyJobScope, jobScopes, visibleKinds } from '../../core/job-scopes.ts'
 import { cancelReplay } from '../../core/replays.ts'
 import { requireScope } from '../../plugins/authentication.ts'
 import { createJobStream } from '../../realtime/job-stream.ts'
@@ -25,8 +25,6 @@ const ListQuery = Type.Object({
 })
 const JobList = Type.Object({ data: Type.Array(Job), last_id: Type.Union([Type.String(), Type.Null()]), has_more: Type.Boolean() })
 
-/** Whoever may make a kind of job may see it. */
-const scopes: Readonly<Record<JobKind, Scope>> = { batch: 'batch', webhook_replay: 'webhooks' }
 const cancels = { batch: cancelBatch, webhook_replay: cancelReplay } as const
 
 /** Jobs of every kind: list, look at, follow, cancel. */
@@ -36,14 +34,14 @@ const jobs: FastifyPluginAsyncTypebox = async app => {
   const streams = createOpenStreams(app)
 
   app.addHook('onRequest', (request, _reply, done) => {
-    if (visibleKinds(request.caller).length === 0) requireScope(request, 'batch')
+    requireScope(request, anyJobScope(request.caller))
     done()
   })
 
   async function find (caller: Caller, id: string): Promise<JobRecord> {
     const job = await readJob(pool, caller, id)
     if (job === null) throw new SiraError('not_found', { resource: 'job', id })
-    requireScope({ caller }, scopes[job.kind])
+    requireScope({ caller }, jobScopes[job.kind])
     return job
   }
 
@@ -51,7 +49,7 @@ const jobs: FastifyPluginAsyncTypebox = async app => {
     if (query.after !== undefined && await readJob(pool, caller, query.after) === null) {
       throw new SiraError('invalid_parameter', { param: 'after', reason: 'there is no such job in this project.' })
     }
-    if (query.kind !== undefined) requireScope({ caller }, scopes[query.kind])
+    if (query.kind !== undefined) requireScope({ caller }, jobScopes[query.kind])
     const page = await listJobs(pool, caller, { ...query, kinds: query.kind === undefined ? visibleKinds(caller) : [query.kind] })
     return { data: page.jobs.map(job => serializeJob(job, caller, config)), last_id: page.jobs.at(-1)?.id ?? null, has_more: page.hasMore }
   })
@@ -83,12 +81,8 @@ const jobs: FastifyPluginAsyncTypebox = async app => {
     const job = await find(request.caller, request.params.id)
     // tells an EventSource to stop: it connects again after every end
     if (after !== undefined && after >= job.seq && isTerminal(job.state)) return await reply.code(204).send(null)
-    return await streams.send(request, reply, scopes[job.kind], () => createJobStream(jobFeed, job, after ?? 0))
+    return await streams.send(request, reply, jobScopes[job.kind], () => createJobStream(jobFeed, job, after ?? 0))
   })
-}
-
-function visibleKinds (caller: Caller): JobKind[] {
-  return jobKinds.filter(kind => hasScope(caller.scopes, scopes[kind]))
 }
 
 export default jobs

@@ -12,7 +12,7 @@ import type { Refusal, Subscribed } from '../../../api/realtime/socket-messages.
 import type { ProgressMessage } from '../../../lib/contracts/jobs.ts'
 import { createHintPublisher, type HintPublisher } from '../../../lib/store/job-hints.ts'
 import { transitionJob } from '../../../lib/store/jobs.ts'
-import { createKeyText } from '../../../lib/store/keys.ts'
+import { createKeyText, insertKey } from '../../../lib/store/keys.ts'
 import { addCaller, addJob, addProgress, openDatabase, silent } from '../../lib/store/_job-fixture.ts'
 import { createCollector, type Collector } from './_collector.ts'
 
@@ -160,6 +160,50 @@ test('a job of another tenant is as absent as one that never was', async t => {
   hints.hint(id, (await transitionJob(pool, { id, to: 'running' }))!.seq)
   await rightful.events.until(messages => messages.length > 0)
   t.deepEqual([stranger.events.items, stranger.progress.items], [[], []])
+})
+
+test('a job is followed with the scope that reading it needs, and a key without any of these is refused', async t => {
+  const { pool, api } = await openWorld(t)
+  const { caller, key: ordinary } = await addCaller(pool, 'a')
+  const [batch, replay] = [await addJob(pool, caller), await addJob(pool, caller)]
+  await pool.query("UPDATE job SET kind = 'webhook_replay' WHERE id = $1", [replay])
+  const add = async (scope: string): Promise<string> => {
+    const key = createKeyText()
+    await insertKey(pool, { organizationId: caller.organizationId, projectId: caller.projectId, name: scope, scopes: [scope], text: key })
+    return key
+  }
+  const answersOf = async (key: string): Promise<Array<true | string>> => {
+    const { subscribe } = connect(t, api.url, { auth: { key } })
+    const answers = [await subscribe({ job: batch }), await subscribe({ job: replay })]
+    return answers.map(answer => answer.ok || answer.error.code)
+  }
+  t.deepEqual(await answersOf(ordinary), [true, true])
+  t.deepEqual(await answersOf(await add('batch')), [true, 'insufficient_scope'])
+  t.deepEqual(await answersOf(await add('webhooks')), ['insufficient_scope', true])
+  const error = await next(connect(t, api.url, { auth: { key: await add('files') } }).socket, 'connect_error') as Error & { data: unknown }
+  t.deepEqual(error.data, { code: 'insufficient_scope' })
+})
+
+test('clients are told and disconnected when their key loses the scope of a job that they follow, and else go on with what is left', async t => {
+  const { pool, api } = await openWorld(t)
+  const [following, idle] = [await addCaller(pool, 'a'), await addCaller(pool, 'b')]
+  const clients = [following, idle].map(({ key }) => connect(t, api.url, { auth: { key } }))
+  const jobs = [await addJob(pool, following.caller), await addJob(pool, idle.caller)]
+  for (const [place, { subscribe }] of clients.entries()) t.true((await subscribe({ job: jobs[place] })).ok)
+  t.deepEqual(await clients[1]!.socket.timeout(5_000).emitWithAck('unsubscribe', { job: jobs[1] }), { ok: true })
+  const [told, gone] = [next(clients[0]!.socket, 'error') as Promise<{ code: string }>, next(clients[0]!.socket, 'disconnect')]
+  await pool.query("UPDATE api_key SET scopes = '{webhooks}' WHERE id = ANY($1)", [[following.caller.keyId, idle.caller.keyId]])
+  t.is((await told).code, 'insufficient_scope')
+  t.is(await gone, 'io server disconnect')
+  t.true(clients[1]!.socket.connected)
+  for (;;) { // its key is looked at within a second; bounded by the test's own timeout
+    const answer = await clients[1]!.subscribe({ job: jobs[1] })
+    if (!answer.ok) {
+      t.is(answer.error.code, 'insufficient_scope')
+      break
+    }
+    await clients[1]!.socket.timeout(5_000).emitWithAck('unsubscribe', { job: jobs[1] })
+  }
 })
 
 test('what a client may not ask for is refused with a code, and the connection stays usable', async t => {
