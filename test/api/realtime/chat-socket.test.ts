@@ -1,8 +1,11 @@
 import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { io } from 'socket.io-client'
 import { WebSocket } from 'ws'
+import { buildApp } from '../../../api/app.ts'
 import type { Caller } from '../../../lib/contracts/jobs.ts'
 import { startTestApi, type TestApi } from '../../support/api.ts'
 import { createTestTenant } from '../../support/tenant.ts'
@@ -108,6 +111,33 @@ test('a socket is refused without a good key, and taken with one in a header or 
   await t.notThrowsAsync(connect(t, { headers: { 'x-api-key': key } }))
   const { key: other } = await createTestTenant(api.pool, ['usage'])
   t.is(await refusal({ headers: { authorization: `Bearer ${other}` } }), 403)
+})
+
+test('a socket that is asked for while the process drains is refused as draining', async t => {
+  const draining = await buildApp(api.app.dependencies)
+  let release!: () => void
+  const gate = new Promise<void>(resolve => { release = resolve })
+  t.teardown(async () => {
+    release()
+    await draining.close()
+  })
+  const closing = new Promise<void>(resolve => {
+    // after the sockets, before the listener
+    draining.addHook('preClose', async () => {
+      resolve()
+      await gate
+    })
+  })
+  const url = (await draining.listen({ host: '127.0.0.1', port: 0 })).replace('http', 'ws')
+  const closed = draining.close()
+  await closing
+  const socket = new WebSocket(`${url}/api/v1/chat/stream`, { headers: { authorization: `Bearer ${api.key}` } })
+  socket.on('error', () => {}) // comes after the answer that is looked at
+  const [, response] = await once(socket, 'unexpected-response') as [unknown, IncomingMessage]
+  t.is(response.statusCode, 503)
+  t.like(JSON.parse(await text(response)), { code: 'draining', status: 503 })
+  release()
+  await closed
 })
 
 test('a socket whose key is revoked is closed within two seconds and its calls are aborted', async t => {
