@@ -126,3 +126,11 @@ export interface ChatChunk {
   }>
   readonly usage?: ChatUsage | null
 }
+
+type Choice = ChatChunk['choices'][number]
+
+/**
+ * A chunk as compatible servers send it: Azure's asynchronous content filter tells its verdicts in chunks without a delta, and there are
+ * chunks without choices. Adapters that translate write whole ones.
+ */
+export type ReceivedChunk = Omit<ChatChunk, 'id' | 'choices'> & { readonly id?: string, readonly choices?: ReadonlyArray<Omit<Choice, 'delta'> & { readonly delta?: Choice['delta'] | null }> }

@@ -9,6 +9,7 @@ import { headerObject } from '../domain/header-list.ts'
 import { formatUsd } from '../domain/price.ts'
 import { SiraError } from '../errors.ts'
 import type { ModelConfig } from '../providers/catalog-types.ts'
+import { ownFailure } from '../providers/failure-messages.ts'
 import type { ProviderAnswer, StreamEvent, StreamOutcome } from '../providers/types.ts'
 import { toClientError } from './client-error.ts'
 import { deliver, DeliveryFailure, type DeliveryRequest, type Prepared, type Target } from './deliver.ts'
@@ -20,6 +21,32 @@ import type { StreamTranslator } from './translation.ts'
 
 /** Not HTTP's, but what proxies log when the client closed the connection. */
 const clientGone = 499
+
+/** What a request came to. */
+interface End {
+  readonly target: Target
+  readonly attempts: number
+  readonly usage: Usage
+  readonly status: number
+  readonly errorCode: string | null
+  readonly stream: boolean
+  readonly estimated: boolean
+}
+
+/**
+ * Writes `events` in the dialect of the caller, also those before one that cannot be translated: they are billed. That one is a
+ * ProviderFailure `answer_invalid`, as anything else that a provider sends and nobody can read.
+ */
+function pushAll (translator: StreamTranslator, events: readonly StreamEvent[], write: (translated: readonly StreamEvent[]) => boolean): boolean {
+  const translated: StreamEvent[] = []
+  try {
+    for (const { data } of events) translated.push(...translator.push(data))
+  } catch (cause) {
+    write(translated)
+    throw ownFailure('answer_invalid', true, { cause })
+  }
+  return write(translated)
+}
 
 /** Output tokens of a whole answer whose provider did not tell, by its JSON text. */
 function estimateAnswer (endpoint: string, json: string): number {
@@ -59,8 +86,11 @@ export class Exchange {
     const { translation } = this.#fit!
     // a provider that does not tell is billed by what came
     const known = answer.usage ?? { ...noUsage, inputTokens: this.#inputTokens, outputTokens: estimateAnswer(this.#request.endpoint, answer.body) }
-    const cost = this.#settle({ target, attempts, usage: known, status: 200, errorCode: null, stream: false, estimated: answer.usage === null })
-    const body = translation === null ? answer.body : JSON.stringify(translation.answer(JSON.parse(answer.body) as ChatCompletion, answer.usage))
+    const end = { target, attempts, usage: known, status: 200, errorCode: null, stream: false, estimated: answer.usage === null }
+    const body = translation === null
+      ? answer.body
+      : this.#translated(end, () => JSON.stringify(translation.answer(JSON.parse(answer.body) as ChatCompletion, answer.usage)))
+    const cost = this.#settle(end)
     const cached = this.#gateway.cache.store(this.#request, target.model.id, [{ name: null, data: body }], false)
     const headers = this.#headers(target, attempts, cached)
     const told = cost === null ? null : formatUsd(cost)
@@ -87,7 +117,7 @@ export class Exchange {
           // how often it was tried is known by now: nothing is tried again after the first event
           reply.begin(this.#headers(target, this.#attempts, recording === null ? null : 'miss'))
         }
-        return translator === null ? write(events, resume, wire) : write(events.flatMap(({ data }) => translator!.push(data)), resume)
+        return translator === null ? write(events, resume, wire) : pushAll(translator, events, translated => write(translated, resume))
       })
     } catch (error) {
       throw this.#fail(error, model, reply)
@@ -97,11 +127,23 @@ export class Exchange {
     if (!opened) reply.begin(this.#headers(target, attempts, null)) // a stream without an event
     // a provider that does not tell is billed by what came
     const known = usage ?? this.#estimate(null)
-    const cost = this.#settle({ target, attempts, usage: known, status: 200, errorCode: null, stream: true, estimated: usage === null })
-    const last = this.#lastEvents(translator, usage, usageEvent)
+    const end = { target, attempts, usage: known, status: 200, errorCode: null, stream: true, estimated: usage === null }
+    const last = this.#translated(end, () => this.#lastEvents(translator, usage, usageEvent))
+    const cost = this.#settle(end)
     write(last, () => {})
     recording?.complete(target.model.id)
     return { headers: [], cost: cost === null ? null : formatUsd(cost), body: '' }
+  }
+
+  /** What `translate` gives of an answer that has been paid for; where it throws, that is settled as the failure that it is to the client. */
+  #translated<Translated> (end: End, translate: () => Translated): Translated {
+    try {
+      return translate()
+    } catch (error) {
+      const told = error instanceof SiraError ? error : toClientError(ownFailure('answer_invalid', true, { cause: error }))
+      this.#settle({ ...end, status: told.status, errorCode: told.code })
+      throw told
+    }
   }
 
   #lastEvents (translator: StreamTranslator | null, usage: Usage | null, usageEvent: string | null): readonly StreamEvent[] {
@@ -186,8 +228,7 @@ export class Exchange {
   }
 
   /** Writes down and settles, once. Gives the cost in pico-USD. */
-  #settle (end: { target: Target, attempts: number, usage: Usage, status: number, errorCode: string | null, stream: boolean, estimated: boolean }): bigint | null {
-    const { target, attempts, usage, status, errorCode, stream, estimated } = end
+  #settle ({ target, attempts, usage, status, errorCode, stream, estimated }: End): bigint | null {
     const cost = costOfUsage(usage, target.deployment.prices)
     try {
       recordUsage(this.#gateway, this.#request, {

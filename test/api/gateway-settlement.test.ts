@@ -1,3 +1,5 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import test from 'ava'
 import type { GatewayRequest } from '../../lib/contracts/gateway.ts'
 import type { Caller } from '../../lib/contracts/jobs.ts'
@@ -8,14 +10,27 @@ import { createTestTenant } from '../support/tenant.ts'
 import { provider, startGatewayApi, type GatewayApi } from './_gateway-api.ts'
 
 let served: GatewayApi
+/** A provider that answers with what is in `strangeAnswers` under the name of the model. */
+let strange: Server
+const strangeAnswers = new Map<string, string>()
 
 test.before(async () => {
+  strange = createServer((request, response) => {
+    let text = ''
+    request.on('data', piece => { text += piece }).on('end', () => {
+      const { model, stream } = JSON.parse(text) as { model: string, stream?: boolean }
+      response.setHeader('content-type', stream === true ? 'text/event-stream' : 'application/json').end(strangeAnswers.get(model))
+    })
+  })
+  await new Promise<void>(resolve => { strange.listen(0, '127.0.0.1', resolve) })
   served = await startGatewayApi(1, ([simulator]) => [
     'providers:',
     provider('one', 'openai', simulator!),
     provider('two', 'openai', simulator!),
     provider('three', 'openai', simulator!),
+    `  - { name: strange, kind: groq, base_url: "http://127.0.0.1:${(strange.address() as AddressInfo).port}/v1" }`,
     'models:',
+    ...['odd', 'broken', 'whole'].map(id => `  - { id: ${id}, provider: strange, price: { input: 1, output: 1 } }`),
     '  - { id: chat, provider: one, upstream: sim-instant, price: { input: 1, output: 1 } }',
     '  - { id: embed, provider: one, upstream: sim-embed, price: { input: 1000 } }',
     '  - { id: missing, provider: one, upstream: sim-nothing, price: { input: 1, output: 1 } }',
@@ -24,7 +39,10 @@ test.before(async () => {
     '  - { id: dear, provider: three, upstream: sim-instant, price: { input: 1000, output: 1000 } }'
   ].join('\n'))
 })
-test.after.always(async () => { await served.close() })
+test.after.always(async () => {
+  await served.close()
+  strange.close()
+})
 
 interface Tenant { readonly caller: Caller, readonly key: string, readonly spent: () => Promise<bigint> }
 
@@ -116,3 +134,59 @@ test('a client that has left before anything was sent to a provider is not bille
   t.is(rows.length, 1)
   t.like(rows[0], { status: 499, error_code: 'client_gone', attempts: 0, input_tokens: 0, cost: 0, flags: 0 })
 })
+
+const said = (choice: object): string => JSON.stringify({ id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model: 'm', choices: [{ index: 0, finish_reason: null, ...choice }] })
+const usage = { prompt_tokens: 7, completion_tokens: 9, total_tokens: 16 }
+const sse = (chunks: readonly string[]): string => chunks.map(chunk => `data: ${chunk}\n\n`).join('')
+/** Surfaces that a provider of chat serves by translation, with what a request asks of each. */
+const translated = [
+  ['/v1/messages', { max_tokens: 50, messages: [{ role: 'user', content: 'hello' }] }],
+  ['/v1/responses', { input: 'hello', store: false }],
+  ['/v1/completions', { prompt: 'hello' }]
+] as const
+
+async function usageOf ({ caller }: Tenant): Promise<Record<string, unknown>> {
+  await served.api.gateway.journal.flush()
+  const { rows } = await served.api.pool.query('SELECT * FROM usage WHERE organization_id = $1', [caller.organizationId])
+  return rows.length === 1 ? rows[0] : { rows: rows.length }
+}
+
+for (const [path, body] of translated) {
+  test(`a chunk without a choice's delta, or without choices, is passed over: ${path}`, async t => {
+    const tenant = await tenantWith(10n ** 12n)
+    // as Azure's asynchronous content filter sends
+    strangeAnswers.set('odd', sse([
+      said({ delta: { role: 'assistant', content: 'Hello' } }), said({ content_filter_offsets: { check_offset: 1 } }), '{"id":"chatcmpl-1","object":"chat.completion.chunk"}', '{"choices":[{"index":0,"delta":null}]}',
+      said({ delta: { content: ' there.' } }), said({ delta: {}, finish_reason: 'stop' }), JSON.stringify({ id: 'chatcmpl-1', choices: [], usage }), '[DONE]'
+    ]))
+    const { text } = await call(served.api, 'POST', path, { key: tenant.key, body: { ...body, model: 'odd', stream: true } })
+    t.regex(text, / there\./)
+    t.notRegex(text, /error"?:(?! ?null)/)
+    t.like(await usageOf(tenant), { status: 200, error_code: null, input_tokens: 7, output_tokens: 9, cost: 16_000_000 })
+  })
+}
+
+for (const [path, body] of translated) {
+  test(`a stream that breaks while it is translated is billed by what came, and ends with an error: ${path}`, async t => {
+    const tenant = await tenantWith(10n ** 12n)
+    strangeAnswers.set('broken', sse([said({ delta: { role: 'assistant', content: 'Hello' } }), said({ delta: { content: ' there.' } }), '{"id":"chatcmpl-1","choices":[null]}']))
+    const { status, text } = await call(served.api, 'POST', path, { key: tenant.key, body: { ...body, model: 'broken', stream: true } })
+    t.is(status, 200)
+    t.regex(text, / there\.[^]*The provider's answer is not valid/)
+    const row = await usageOf(tenant)
+    t.like(row, { status: 502, error_code: 'upstream_error', attempts: 1 })
+    t.true(Number(row.input_tokens) > 0 && Number(row.output_tokens) > 0 && Number(row.cost) > 0)
+    t.is(await tenant.spent(), BigInt(row.cost as number))
+  })
+}
+
+for (const [path, body] of translated) {
+  test(`an answer that cannot be translated is billed, and is the provider's fault: ${path}`, async t => {
+    const tenant = await tenantWith(10n ** 12n)
+    strangeAnswers.set('whole', JSON.stringify({ id: 'chatcmpl-1', object: 'chat.completion', choices: [{ index: 0, finish_reason: 'stop' }], usage }))
+    const answer = await call(served.api, 'POST', path, { key: tenant.key, body: { ...body, model: 'whole' } })
+    t.is(answer.status, 502, answer.text)
+    t.regex(answer.text, /The provider's answer is not valid/)
+    t.like(await usageOf(tenant), { status: 502, error_code: 'upstream_error', input_tokens: 7, output_tokens: 9, cost: 16_000_000 })
+  })
+}

@@ -1,4 +1,4 @@
-import type { ChatChunk, FinishReason, ThinkingBlock } from '../../contracts/chat.ts'
+import type { FinishReason, ReceivedChunk, ThinkingBlock } from '../../contracts/chat.ts'
 import type { Usage } from '../../contracts/prices.ts'
 import type { StreamEvent } from '../../providers/types.ts'
 import { callId, emptyMessage, stopReason } from './answer.ts'
@@ -101,11 +101,11 @@ export function createMessagesStream (model: string): MessagesStream {
 
   return {
     push (data) {
-      const chunk = JSON.parse(data) as ChatChunk
-      start(chunk.id)
-      const choice = chunk.choices[0]
+      const chunk = JSON.parse(data) as ReceivedChunk
+      start(chunk.id ?? '')
+      const choice = chunk.choices?.[0]
       if (choice === undefined || choice.index !== 0) return take()
-      const { reasoning_content: reasoning, thinking_blocks: blocks, content, refusal, tool_calls: pieces } = choice.delta
+      const { reasoning_content: reasoning, thinking_blocks: blocks, content, refusal, tool_calls: pieces } = choice.delta ?? {}
       const told = typeof reasoning === 'string' && reasoning !== ''
       if (told) {
         think(reasoning)

@@ -1,4 +1,4 @@
-import type { ChatChunk, FinishReason } from '../../contracts/chat.ts'
+import type { FinishReason, ReceivedChunk } from '../../contracts/chat.ts'
 import type { Usage } from '../../contracts/prices.ts'
 import type { StreamEvent } from '../../providers/types.ts'
 import type { Fields } from '../faults.ts'
@@ -50,12 +50,12 @@ export function createResponsesStream (context: ResponseContext): ResponsesStrea
 
   return {
     push (data) {
-      const chunk = JSON.parse(data) as ChatChunk & { readonly service_tier?: unknown }
+      const chunk = JSON.parse(data) as ReceivedChunk & { readonly service_tier?: unknown }
       serviceTier = chunk.service_tier ?? serviceTier
       start()
-      const choice = chunk.choices[0]
+      const choice = chunk.choices?.[0]
       if (choice === undefined || choice.index !== 0) return take()
-      const { reasoning_content: reasoning, thinking_blocks: blocks, content, refusal, tool_calls: pieces } = choice.delta
+      const { reasoning_content: reasoning, thinking_blocks: blocks, content, refusal, tool_calls: pieces } = choice.delta ?? {}
       if (reasoning) writer.think(reasoning)
       if (blocks) for (const block of blocks) writer.thinkBlock(block, Boolean(reasoning))
       if (content) writer.say(content, readLogprobs(choice.logprobs))
