@@ -25,7 +25,7 @@ const writeEvery = 100
 /** ms that an answer may take to begin. */
 const patience = 30 * 60_000
 /** Waiting helps: the workflow tries again. */
-const passing: ReadonlySet<string> = new Set(['rate_limit_exceeded', 'concurrency_limit_exceeded', 'upstream_rate_limited', 'upstream_overloaded', 'unavailable', 'usage_backlog', 'internal_error'])
+const passing: ReadonlySet<string> = new Set(['rate_limit_exceeded', 'concurrency_limit_exceeded', 'budget_reserved', 'upstream_rate_limited', 'upstream_overloaded', 'unavailable', 'usage_backlog', 'internal_error'])
 
 /**
  * Makes the call of a background response and writes down its events as they come and its result at the end. Done again after
