@@ -9,13 +9,16 @@ export type BudgetsOf = (owner: { readonly organizationId: string, readonly proj
 /** ms between two tries while Postgres is away. */
 const OUTAGE_INTERVAL = 500
 
+export interface RowReservation extends Reservation {
+  /** ms since 1970, when it was made: the row is charged to the periods of that moment. */
+  readonly moment: number
+}
+
 /** Money of organization, project and key budgets for rows of batches. */
 export interface RowBudgets {
   /** Resolves with the reservation; with null when the budgets have nothing left, or when the signal aborted. */
-  readonly reserve: (owner: Pick<BatchRecord, 'organizationId' | 'projectId' | 'apiKeyId'>, amount: bigint, signal: AbortSignal) => Promise<Reservation | null>
+  readonly reserve: (owner: Pick<BatchRecord, 'organizationId' | 'projectId' | 'apiKeyId'>, amount: bigint, signal: AbortSignal) => Promise<RowReservation | null>
 }
-
-const unlimited: Reservation = { settle () {} }
 
 /**
  * A refusal ends a row only when no other row of the same key is in flight here and no request elsewhere holds anything: each of
@@ -29,9 +32,10 @@ export function createRowBudgets ({ budgets, budgetsOf }: { budgets: Budgets, bu
       for (;;) {
         // read again each time: the budgets may have been changed meanwhile
         const rules = budgetsOf({ organizationId, projectId, keyId })
-        if (rules.length === 0) return unlimited
+        const moment = Date.now()
+        if (rules.length === 0) return { moment, settle () {} }
         try {
-          return track(keyId, await budgets.reserve(rules, amount, signal))
+          return track(keyId, moment, await budgets.reserve(rules, amount, signal, moment))
         } catch (error) {
           if (signal.aborted) return null
           if (!(error instanceof SiraError)) throw error
@@ -51,11 +55,12 @@ export function createRowBudgets ({ budgets, budgetsOf }: { budgets: Budgets, bu
     }
   }
 
-  function track (keyId: string, reservation: Reservation): Reservation {
+  function track (keyId: string, moment: number, reservation: Reservation): RowReservation {
     const entry = inFlight.get(keyId) ?? { rows: 0, waiters: [] }
     inFlight.set(keyId, entry)
     entry.rows += 1
     return {
+      moment,
       settle (spent) {
         reservation.settle(spent)
         entry.rows -= 1

@@ -5,8 +5,8 @@ import type { ProviderAnswer, ProviderFailure } from '../../lib/providers/types.
 import type { RowResult } from '../../lib/store/batch-rows.ts'
 import type { Row } from './prepare-row.ts'
 
-/** The result of a row that a provider answered. The answer becomes a line of the output file. */
-export function answered (row: Row, attempts: number, price: PinnedPrice, answer: ProviderAnswer): RowResult {
+/** The result of a row that a provider answered. The answer becomes a line of the output file. `moment`: when its money was reserved, ms since 1970. */
+export function answered (row: Row, attempts: number, price: PinnedPrice, answer: ProviderAnswer, moment: number): RowResult {
   return {
     line: row.line,
     customId: row.customId,
@@ -17,7 +17,7 @@ export function answered (row: Row, attempts: number, price: PinnedPrice, answer
     errorCode: null,
     errorMessage: null,
     body: onOneLine(answer.body),
-    settlement: answer.usage === null ? null : { provider: price.provider, model: row.model, usage: answer.usage, cost: costOf(answer.usage, price) }
+    settlement: answer.usage === null ? null : { provider: price.provider, model: row.model, usage: answer.usage, cost: costOf(answer.usage, price), moment }
   }
 }
 

@@ -70,7 +70,7 @@ export async function runRow (batch: ActiveBatch, row: Row, owner: CallOwner, { 
         timeout: config.callTimeout,
         maxAnswerBytes: config.maxAnswerBytes
       })
-      const result = answered(row, attempts, price, answer)
+      const result = answered(row, attempts, price, answer, reservation?.moment ?? Date.now())
       spent = result.settlement?.cost ?? 0n
       writer.add(result)
       return true

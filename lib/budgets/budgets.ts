@@ -22,7 +22,7 @@ const nothingReserved: Reservation = { settle () {} }
  * Close it after the usage journal: its leases cover what the journal still holds.
  */
 export function createBudgets ({ pool, processId, log }: { pool: Pool, processId: string, log: Logger }): Budgets {
-  /** The current period of each budget, and all that still hold something. */
+  /** The period of each budget that was used last, and all that still hold something. */
   const current = new Map<string, BudgetAccount>()
   const accounts = new Set<BudgetAccount>()
   let timer: NodeJS.Timeout | null = null
@@ -41,10 +41,10 @@ export function createBudgets ({ pool, processId, log }: { pool: Pool, processId
   }
 
   return {
-    reserve (rules, amount, signal) {
+    reserve (rules, amount, signal, moment = Date.now()) {
       const hard = rules.some(rule => !rule.hard) ? rules.filter(rule => rule.hard) : rules
       if (hard.length === 0) return nothingReserved
-      const wanted = hard.map(accountOf)
+      const wanted = hard.map(rule => accountOf(rule, moment))
       if (wanted.every(account => allows(account, amount))) return take(wanted, amount)
       return wait(hard, wanted, amount, signal)
     },
@@ -61,11 +61,12 @@ export function createBudgets ({ pool, processId, log }: { pool: Pool, processId
     }
   }
 
-  function accountOf (rule: BudgetRule): BudgetAccount {
-    const periodStart = budgetPeriodStart(rule.period, Date.now())
+  function accountOf (rule: BudgetRule, moment: number): BudgetAccount {
+    const periodStart = budgetPeriodStart(rule.period, moment)
     let account = current.get(rule.id)
     if (account === undefined || account.periodStart !== periodStart) {
-      account = openAccount(rule, periodStart)
+      // for a while after the turn of a period there are requests of both
+      account = find(rule.id, periodStart) ?? openAccount(rule, periodStart)
       current.set(rule.id, account)
       accounts.add(account)
       if (!closed) timer ??= setTimeout(tick, TICK).unref()
@@ -79,6 +80,11 @@ export function createBudgets ({ pool, processId, log }: { pool: Pool, processId
       if (lowered && releaseFree(account)) void ask(account, false)
     }
     return account
+  }
+
+  function find (budgetId: string, periodStart: number): BudgetAccount | undefined {
+    for (const account of accounts) if (account.budgetId === budgetId && account.periodStart === periodStart) return account
+    return undefined
   }
 
   async function wait (rules: readonly BudgetRule[], wanted: readonly BudgetAccount[], amount: bigint, signal: AbortSignal | undefined): Promise<Reservation> {

@@ -53,9 +53,10 @@ export interface Reservation {
  * request at a time go over, so that a budget is never overspent by more than one request in flight per process and never
  * refuses for good while money is left. Throws SiraError `budget_exceeded`; `budget_reserved`, which may be repeated, when requests
  * under way have had all that is left reserved for seconds; `unavailable` when Postgres is away and the lease is used up.
+ * `moment` (ms since 1970; now, unless given) says which periods pay: the charge has to name the same, so that it meets the lease.
  */
 export interface Budgets {
-  reserve: (rules: readonly BudgetRule[], amount: bigint, signal?: AbortSignal) => Reservation | Promise<Reservation>
+  reserve: (rules: readonly BudgetRule[], amount: bigint, signal?: AbortSignal, moment?: number) => Reservation | Promise<Reservation>
   close: () => Promise<void>
 }
 

@@ -14,7 +14,7 @@ export interface Money extends Reservation {
   readonly reserveFor: (target: Pick<Target, 'model' | 'deployment'>) => Promise<void> | undefined
 }
 
-export function createMoney (budgets: Budgets, rules: readonly BudgetRule[], { endpoint, body, signal }: GatewayRequest, inputTokens: number): Money {
+export function createMoney (budgets: Budgets, rules: readonly BudgetRule[], { endpoint, body, signal, createdAt }: GatewayRequest, inputTokens: number): Money {
   let held: Reservation | null = null
   let amount = -1n
   /** What the amount is known to be enough for: of most requests, all that there is. */
@@ -35,7 +35,7 @@ export function createMoney (budgets: Budgets, rules: readonly BudgetRule[], { e
       held = null
       amount = -1n
       enoughFor = null
-      const reserving = budgets.reserve(rules, most, signal)
+      const reserving = budgets.reserve(rules, most, signal, createdAt)
       if (reserving instanceof Promise) return reserving.then(reservation => { keep(reservation, most, prices) })
       keep(reserving, most, prices)
     },

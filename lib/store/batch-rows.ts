@@ -17,8 +17,8 @@ export interface RowResult {
   readonly errorMessage: string | null
   /** The provider's answer or error body: JSON text on one line. */
   readonly body: string | null
-  /** What has to be settled; null when nothing was paid. */
-  readonly settlement: { readonly provider: string, readonly model: string, readonly usage: Usage, readonly cost: bigint | null } | null
+  /** What has to be settled; null when nothing was paid. `moment`: when its money was reserved, ms since 1970. */
+  readonly settlement: { readonly provider: string, readonly model: string, readonly usage: Usage, readonly cost: bigint | null, readonly moment: number } | null
 }
 
 /** The job as the same statement left it; null when it takes no more results, because it is finalising or over. */
@@ -34,7 +34,8 @@ export interface SaveOutcome {
  * - `open` locks the job row first. Results of a batch that is already finalising are refused: its files are being written.
  * - the first writer of a line wins; a second attempt's result for it is dropped, and with it its settlement and counts,
  *   because everything below reads `saved`, the lines this statement really inserted.
- * - budgets are charged with the same lines, and only where the organization has any: that is one look at a small table.
+ * - budgets are charged with the same lines, and only where the organization has any: that is one look at a small table. Each line is
+ *   charged to the period in which its money was reserved, whose lease it then meets; all periods begin with a day.
  * - the rate is smoothed over about 3 s: once a second the last interval's rows/s is blended in.
  */
 const saveStatement = `
@@ -42,9 +43,9 @@ WITH open AS (
   SELECT id, organization_id, project_id, api_key_id FROM job WHERE id = $1 AND state IN ('running', 'paused') FOR UPDATE
 ), input AS (
   SELECT * FROM unnest($2::int[], $3::text[], $4::text[], $5::int[], $6::text[], $7::int[], $8::text[], $9::text[],
-    string_to_array($10, E'\\x1e', ''), $11::text[], $12::text[], $13::int[], $14::int[], $15::int[], $16::int[], $17::bigint[])
+    string_to_array($10, E'\\x1e', ''), $11::text[], $12::text[], $13::int[], $14::int[], $15::int[], $16::int[], $17::bigint[], $19::timestamptz[])
     AS t(line, custom_id, state, status_code, request_id, attempts, error_code, error_message, body,
-      provider, model, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost)
+      provider, model, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost, moment)
 ), saved AS (
   INSERT INTO batch_row (batch_id, line, custom_id, state, status_code, request_id, attempts, error_code, error_message, body)
   SELECT open.id, line, custom_id, state, status_code, request_id, attempts, error_code, error_message, body FROM input, open
@@ -57,9 +58,10 @@ WITH open AS (
     input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost
   FROM input JOIN saved USING (line), open WHERE provider IS NOT NULL
 ), charged AS (
-  SELECT charge_budgets($18, ARRAY[organization_id], ARRAY[project_id], ARRAY[api_key_id], ARRAY[now()], ARRAY[total]) AS budgets
-  FROM open, (SELECT sum(cost) AS total FROM input JOIN saved USING (line)) AS paid
-  WHERE total > 0 AND EXISTS (SELECT FROM budget WHERE budget.organization_id = open.organization_id)
+  SELECT charge_budgets($18, array_agg(organization_id), array_agg(project_id), array_agg(api_key_id), array_agg(day), array_agg(total)) AS budgets
+  FROM open, (SELECT date_trunc('day', moment, 'UTC') AS day, sum(cost) AS total FROM input JOIN saved USING (line) WHERE cost > 0 GROUP BY day) AS paid
+  WHERE EXISTS (SELECT FROM budget WHERE budget.organization_id = open.organization_id)
+  HAVING count(*) > 0
 ), sums AS (
   SELECT count(*) FILTER (WHERE state = 'ok')::int AS ok, count(*) FILTER (WHERE state <> 'ok')::int AS bad,
     coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(cached_input_tokens), 0) AS cached_input_tokens,
@@ -115,7 +117,8 @@ export async function saveResults (database: Queryable, batchId: string, results
     usage(usage => usage.outputTokens),
     usage(usage => usage.reasoningTokens),
     results.map(result => result.settlement?.cost?.toString() ?? null),
-    processId
+    processId,
+    results.map(result => result.settlement === null ? null : new Date(result.settlement.moment))
   ])
   const row = rows[0]
   return row === undefined ? null : { state: row.state, seq: row.seq, cancelRequested: row.cancel_requested, cost: BigInt(row.cost) }

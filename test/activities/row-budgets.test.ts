@@ -55,6 +55,14 @@ test('rows wait while Postgres is away, until the batch is stopped', async t => 
   t.is(await waiting, null)
 })
 
+test('a row tells the moment whose periods its money was reserved from', async t => {
+  const moments: unknown[] = []
+  const budgets = { ...budgetOf(100n), async reserve (...[, , , moment]: Parameters<Budgets['reserve']>) { moments.push(moment); return { settle () {} } } }
+  const reservation = (await createRowBudgets({ budgets, budgetsOf: () => [rule] }).reserve(owner, 1n, unaborted))!
+  t.deepEqual(moments, [reservation.moment])
+  t.true(reservation.moment > 0)
+})
+
 test('rows of a key without budgets reserve nothing', async t => {
   const budgets = budgetOf(0n)
   const rows = createRowBudgets({ budgets, budgetsOf: ({ keyId }) => keyId === 'key_1' ? [] : [rule] })

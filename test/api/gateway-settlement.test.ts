@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import test from 'ava'
 import type { GatewayRequest } from '../../lib/contracts/gateway.ts'
 import type { Caller } from '../../lib/contracts/jobs.ts'
+import { budgetPeriodStart } from '../../lib/domain/budget-period.ts'
 import { serve } from '../../lib/gateway/serve.ts'
 import { newId } from '../../lib/ids.ts'
 import { call } from '../support/api.ts'
@@ -122,6 +123,21 @@ test('what a request held is free again when its usage cannot be written down', 
   await t.throwsAsync(async () => await serve(full, request(caller, { ...body, model: 'missing' }), null), { code: 'ENOSPC' })
   const answer = await call(served.api, 'POST', '/v1/chat/completions', { key, body })
   t.is(answer.status, 200, answer.text)
+})
+
+test('a request pays from the period in which it came, and not from that in which it reserves', async t => {
+  const { pool, control, gateway } = served.api
+  const { caller } = await createTestTenant(pool)
+  const budget = newId('budget')
+  await pool.query("INSERT INTO budget (id, organization_id, subject_kind, subject_id, period, amount, hard, thresholds) VALUES ($1, $2, 'organization', $2, 'day', 1000000000000, true, '{}')", [budget, caller.organizationId])
+  await control.refresh()
+  const yesterday = budgetPeriodStart('day', Date.now()) - 1
+  await serve(gateway, request(caller, { model: 'chat', messages: [{ role: 'user', content: 'hello' }], max_tokens: 20 }, { createdAt: yesterday }), null)
+  await gateway.journal.flush()
+  for (const table of ['budget_lease', 'budget_period']) {
+    const { rows } = await pool.query<{ period_start: Date }>(`SELECT period_start FROM ${table} WHERE budget_id = $1`, [budget])
+    t.deepEqual(rows.map(row => row.period_start.getTime()), [budgetPeriodStart('day', yesterday)], table)
+  }
 })
 
 test('a client that has left before anything was sent to a provider is not billed', async t => {

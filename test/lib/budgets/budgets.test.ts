@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import type { BudgetRule, Reservation } from '../../../lib/contracts/allowance.ts'
+import { budgetPeriodStart } from '../../../lib/domain/budget-period.ts'
 import { SiraError } from '../../../lib/errors.ts'
 import { seeded } from '../_seeded.ts'
 import { addBudget, leasesOf, spentOf, startProcesses, type BudgetProcess } from './_budgets.ts'
@@ -131,6 +132,29 @@ test('a request of several budgets holds money of all of them or of none', async
   const reservation = await one!.budgets.reserve([wide], 1_000n)
   reservation.settle(null)
   t.truthy(await one!.budgets.reserve([wide], 1_000n))
+})
+
+test('over the turn of a period requests in flight take nothing of the new one, whichever of its requests come first', async t => {
+  const { pool, processes: [one, two] } = await startProcesses(t, 2)
+  const rule = await addBudget(pool, { period: 'day', amount: 100n })
+  const now = Date.now()
+  const before = budgetPeriodStart('day', now) - 1
+  const early = await one!.budgets.reserve([rule], 60n, undefined, before)
+  const today = await one!.budgets.reserve([rule], 40n, undefined, now)
+  // came before the turn, and reserves after it
+  const late = await one!.budgets.reserve([rule], 40n, undefined, before)
+  for (const [reservation, cost, moment] of [[early, 60n, before], [late, 40n, before], [today, 40n, now]] as const) {
+    reservation.settle(cost)
+    await one!.charge(cost, new Date(moment))
+  }
+  const rest = await insist(two!, rule, 60n)
+  await t.throwsAsync(async () => await insist(two!, rule, 1n), reserved)
+  rest.settle(60n)
+  await two!.charge(60n)
+  await t.throwsAsync(async () => await insist(two!, rule, 1n), refused)
+  await t.throwsAsync(async () => one!.budgets.reserve([rule], 1n, undefined, before), refused)
+  const { rows } = await pool.query<{ spent: string }>('SELECT spent FROM budget_period WHERE budget_id = $1 ORDER BY period_start', [rule.id])
+  t.deepEqual(rows.map(row => row.spent), ['100', '100'])
 })
 
 test('a soft budget never refuses and holds nothing', async t => {

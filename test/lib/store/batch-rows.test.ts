@@ -1,4 +1,5 @@
 import test from 'ava'
+import { budgetPeriodStart } from '../../../lib/domain/budget-period.ts'
 import type { RowResult } from '../../../lib/store/batch-rows.ts'
 import { readFinishedLines, saveResults, saveUnfinished } from '../../../lib/store/batch-rows.ts'
 import { readBatchById } from '../../../lib/store/batches.ts'
@@ -7,7 +8,7 @@ import { insertTestBatch } from '../../support/batch.ts'
 import { openTestPool } from '../../support/pool.ts'
 import { createTestTenant } from '../../support/tenant.ts'
 
-function ok (line: number, cost: bigint | null = 7n): RowResult {
+function ok (line: number, cost: bigint | null = 7n, moment = Date.now()): RowResult {
   return {
     line,
     customId: `row "${line}" \\ é`,
@@ -18,7 +19,7 @@ function ok (line: number, cost: bigint | null = 7n): RowResult {
     errorCode: null,
     errorMessage: null,
     body: JSON.stringify({ line, text: 'quote " backslash \\ comma , brace } NULL' }),
-    settlement: { provider: 'p', model: 'm', usage: { inputTokens: 10, cachedInputTokens: 4, outputTokens: 3, reasoningTokens: 1 }, cost }
+    settlement: { provider: 'p', model: 'm', usage: { inputTokens: 10, cachedInputTokens: 4, outputTokens: 3, reasoningTokens: 1 }, cost, moment }
   }
 }
 
@@ -85,4 +86,17 @@ test('results are charged to budgets in the same statement, once for each line',
   t.is((await pool.query<{ outstanding: string }>('SELECT outstanding FROM budget_lease')).rows[0]!.outstanding, '86')
   const { rows: events } = await pool.query("SELECT data->'threshold' AS threshold FROM event WHERE resource_id = 'bud_2'")
   t.deepEqual(events, [{ threshold: 50 }])
+})
+
+test('a result is charged to the period in which its money was reserved, also when it is saved in the next', async t => {
+  const { pool, id } = await running(t)
+  const { organizationId } = (await readBatchById(pool, id))!
+  await pool.query("INSERT INTO budget (id, organization_id, subject_kind, subject_id, period, amount) VALUES ('bud_day', $1, 'organization', $1, 'day', 100)", [organizationId])
+  const today = budgetPeriodStart('day', Date.now())
+  for (const start of [today - 86_400_000, today]) {
+    await pool.query("INSERT INTO budget_lease (budget_id, period_start, process_id, outstanding) VALUES ('bud_day', $1, 'worker_1', 50)", [new Date(start)])
+  }
+  await saveResults(pool, id, [ok(1, 7n, today - 1), ok(2, 7n, today), ok(3, 7n, today - 1), ok(4, null, today - 1), bad(5)], 'worker_1')
+  const { rows } = await pool.query<{ spent: string, outstanding: string }>('SELECT spent, outstanding FROM budget_period JOIN budget_lease USING (budget_id, period_start) ORDER BY period_start')
+  t.deepEqual(rows, [{ spent: '14', outstanding: '36' }, { spent: '7', outstanding: '43' }])
 })
