@@ -1,4 +1,5 @@
-import type { FailureCode } from '../providers/types.ts'
+import { isCredentialsFault } from '../providers/credentials-fault.ts'
+import type { FailureCode, ProviderFailure } from '../providers/types.ts'
 
 /**
  * What a failed attempt leads to, as long as nothing has reached the client:
@@ -43,8 +44,12 @@ export function verdictOf (code: FailureCode, retryable: boolean): Verdict {
   return verdict
 }
 
-/** Whether a failure says that the deployment is ill, and not only this request: then it counts for its circuit breaker. */
-export function isDeploymentFailure (code: FailureCode): boolean {
+/** What a failure says of the deployment, for its circuit breaker: that it is ill, that it works (only this request is refused), or nothing. */
+export function healthAfter (failure: ProviderFailure): 'failed' | 'refused' | 'abandoned' {
+  const { code } = failure.class
+  if (code === 'aborted') return 'abandoned'
+  // of what one request says, or of the account without a word that tells: others may fare better
+  if (code === 'permission' && !isCredentialsFault(failure)) return 'abandoned'
   const verdict = verdicts[code]
-  return verdict === 'elsewhere' || verdict === 'again' || verdict === 'unknown'
+  return verdict === 'elsewhere' || verdict === 'again' || verdict === 'unknown' ? 'failed' : 'refused'
 }

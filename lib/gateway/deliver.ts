@@ -5,7 +5,7 @@ import { retryDelay } from '../domain/retry-delay.ts'
 import type { Catalog, DeploymentConfig, ModelConfig, ProviderConfig } from '../providers/catalog-types.ts'
 import { failureMessages, ownFailure } from '../providers/failure-messages.ts'
 import { ProviderFailure, type Endpoint, type Provider, type ProviderAnswer, type StreamEvent, type StreamOutcome } from '../providers/types.ts'
-import { isDeploymentFailure, verdictOf, type Verdict } from './after-failure.ts'
+import { healthAfter, verdictOf, type Verdict } from './after-failure.ts'
 import type { DeploymentHealth } from './deployment-health.ts'
 
 /** Where an attempt goes. */
@@ -134,9 +134,8 @@ export async function deliver (dependencies: DeliveryDependencies, request: Deli
           throw error
         }
         const { code, retryable, retryAfter } = error.class
-        if (code === 'aborted' || (code === 'timeout' && isImpatient(request, model, startedAt))) finish({ kind: 'abandoned' })
-        else if (isDeploymentFailure(code)) finish({ kind: 'failed', retryAfter })
-        else finish({ kind: 'refused' })
+        const kind = code === 'timeout' && isImpatient(request, model, startedAt) ? 'abandoned' : healthAfter(error)
+        finish(kind === 'failed' ? { kind, retryAfter } : { kind })
         last = { failure: error, target }
         if (begun) throw new DeliveryFailure(error, target, attempts, { begun: true, called: true })
         next = verdictOf(code, retryable)

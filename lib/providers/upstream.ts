@@ -4,6 +4,7 @@ import { changeFailure } from './change-failure.ts'
 import { classifyAnswer } from './classify-failure.ts'
 import { createCredentialRing } from './credential-ring.ts'
 import type { Lent } from './credential-ring.ts'
+import { isCredentialsFault } from './credentials-fault.ts'
 import { failureMessages } from './failure-messages.ts'
 import { post, readHeader, readRequestId } from './http-call.ts'
 import type { HttpAnswer, HttpCall } from './http-call.ts'
@@ -126,11 +127,6 @@ const common = ['content-type', 'application/json', 'accept', 'application/json'
 
 function authorization (auth: typeof vendors[keyof typeof vendors]['auth'], { secret }: Credential): [name: string, value: string] {
   return auth === 'bearer' ? ['authorization', `Bearer ${secret}`] : [auth, secret]
-}
-
-/** A 403 may also be about what the request says (moderation), so it counts only where the provider calls it a matter of permission. */
-function isCredentialsFault ({ class: { code }, body }: ProviderFailure): boolean {
-  return code === 'authentication' || code === 'quota_exceeded' || (code === 'permission' && body !== null && /"(permission_error|PERMISSION_DENIED)"/.test(body))
 }
 
 const maxMessage = 2000

@@ -6,14 +6,14 @@ import type { DeliveryPolicy, ModelConfig, ProviderConfig } from '../../../lib/p
 import { ProviderFailure, type FailureCode, type Provider, type StreamEvent } from '../../../lib/providers/types.ts'
 
 /** What a deployment does when it is called: its answer's body, or how it fails. The last entry repeats. */
-type Script = ReadonlyArray<string | FailureCode | { readonly code: FailureCode, readonly retryAfter: number } | { readonly cutAfter: string } | Long>
+type Script = ReadonlyArray<string | FailureCode | { readonly code: FailureCode, readonly retryAfter?: number, readonly body?: string } | { readonly cutAfter: string } | Long>
 /** A stream that has begun and goes on until it is let go. */
 interface Long { readonly first: string, readonly end: Promise<unknown> }
 const policy: DeliveryPolicy = { timeout: 5_000, idleTimeout: 1_000, maxAttempts: 4, retryAfterTimeout: false, fallbacks: [], contextFallbacks: [], contentFallbacks: [], unsupported: 'refuse' }
 
-const failure = (code: FailureCode, retryAfter: number | null = null): ProviderFailure => {
+const failure = (code: FailureCode, retryAfter: number | null = null, body: string | null = null): ProviderFailure => {
   const refused: FailureCode[] = ['invalid_request', 'unprocessable', 'context_length', 'content_filter', 'authentication', 'permission', 'not_found', 'quota_exceeded']
-  return new ProviderFailure(`it is ${code}`, { class: { code, retryable: !refused.includes(code), throttled: false, retryAfter } })
+  return new ProviderFailure(`it is ${code}`, { class: { code, retryable: !refused.includes(code), throttled: false, retryAfter }, body })
 }
 
 /** Models by id, each a list of its deployments' scripts, in the order of their priority. */
@@ -47,7 +47,7 @@ function world (models: Readonly<Record<string, { scripts: readonly Script[], po
       send(step.cutAfter)
       throw failure('answer_cut')
     }
-    if (typeof step === 'object') throw failure(step.code, step.retryAfter)
+    if (typeof step === 'object') throw failure(step.code, step.retryAfter, step.body)
     if (!step.startsWith('answer:')) throw failure(step as FailureCode)
     send(step)
     return { body: step }
@@ -175,6 +175,25 @@ test('a deployment that failed five times in a row is left alone, and the reques
   t.is(error.attempts, 0)
   t.is(calls.length, 5)
   t.is(health.read('m0', performance.now()).inFlight, 0)
+})
+
+test('a 403 about what one request says does not open the circuit for others, one about the account does', async t => {
+  const { run, health } = world({
+    moderated: { scripts: [[{ code: 'permission', body: '{"error":{"code":403,"message":"flagged"}}' }]] },
+    plain: { scripts: [['permission']] },
+    refused: { scripts: [[{ code: 'permission', body: '{"error":{"type":"permission_error","message":"no"}}' }]] }
+  })
+  for (const id of ['moderated', 'plain', 'refused']) {
+    for (let time = 0; time < 8; time++) await t.throwsAsync(async () => await run(id), { instanceOf: DeliveryFailure })
+    t.is(health.read(`${id}0`, performance.now()).admitted, id !== 'refused', id)
+  }
+})
+
+test('a 403 about a request is none of the failures in a row that open a circuit, and does not end the row', async t => {
+  const { run, calls, health } = world({ m: { scripts: [['server_error', 'server_error', 'server_error', 'server_error', 'permission', 'server_error']], policy: { maxAttempts: 1 } } })
+  for (let time = 0; time < 6; time++) await t.throwsAsync(async () => await run('m'), { instanceOf: DeliveryFailure })
+  t.is(calls.length, 6)
+  t.false(health.read('m0', performance.now()).admitted)
 })
 
 test('a client that leaves ends the delivery and says nothing about the deployment', async t => {
