@@ -1,6 +1,6 @@
 import type { BatchRow } from '../../lib/batch-input/parse-chunk.ts'
 import type { PriceBook } from '../../lib/contracts/prices.ts'
-import { hasOutput } from '../../lib/domain/estimate-tokens.ts'
+import { countAnswers, hasOutput } from '../../lib/domain/estimate-tokens.ts'
 
 /**
  * A row as it waits for its turn: the body is text already. Thousands wait at once, and as objects they would outlive
@@ -28,7 +28,7 @@ export function prepareRow ({ line, customId, model, body }: BatchRow, prices: P
 
 function mostOutputTokens (body: Readonly<Record<string, unknown>>): number {
   const each = positive(body.max_completion_tokens) ?? positive(body.max_output_tokens) ?? positive(body.max_tokens) ?? ASSUMED_OUTPUT_TOKENS
-  return each * (positive(body.n) ?? 1) // max_tokens counts for each choice
+  return each * countAnswers(body)
 }
 
 function positive (value: unknown): number | null {

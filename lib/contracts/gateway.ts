@@ -1,3 +1,4 @@
+import type { InputBound } from '../domain/estimate-tokens.ts'
 import type { HeaderList } from '../domain/header-list.ts'
 import type { Endpoint, StreamEvent } from '../providers/types.ts'
 import type { Caller } from './jobs.ts'
@@ -35,7 +36,7 @@ export interface LargeText { bytes: Uint8Array<ArrayBuffer> }
 /** A body that stays off the event loop, and what was found out about it. */
 export interface LargeBody {
   readonly text: LargeText
-  readonly inputTokens: number
+  readonly input: InputBound
   /** The fields that are only in the bytes. */
   readonly bulk: readonly string[]
   /** Whether a responses' input names stored items by id. */

@@ -1,9 +1,32 @@
+export interface InputBound {
+  /** What it takes with an ordinary tokenizer: for limits of tokens per minute, and for a bill where the provider tells nothing. */
+  readonly expected: number
+  /** What it takes with one that is poor at its script: for reservations of money. */
+  readonly most: number
+}
+
 /**
- * Tokens of a request, by its JSON text: four characters a token, which is close for English and too much for most JSON.
- * Base64 in it (images, audio, files) is no text: each such piece counts as `mediaTokens`. Only for reservations; what is
- * billed comes from the provider.
+ * Tokens of a request, by its JSON text: four characters a token, which is close for English and too much for most JSON. Other scripts
+ * take more, and the more the more bytes their letters have: a Chinese letter 0.6 (o200k_base) to 1.2 tokens (cl100k_base), and 1.8 in
+ * old texts; a Cyrillic one 0.3 to 0.5, a Hebrew one 0.4 to 1.0 (measured). So each byte beyond the number of characters counts as a quarter
+ * of a token, at most as one. Token ids, in `prompt` and `input`, are counted: they may be short. Base64 (images, audio, files) is no text:
+ * each such piece counts as `mediaTokens`. All this takes 0.03 µs per KB of ASCII and 0.3 µs of other text (measured).
  */
-export function estimateInputTokens (json: string): number {
+export function boundInput (json: string, body: Readonly<Record<string, unknown>>): InputBound {
+  const beyond = Buffer.byteLength(json) - json.length
+  const characters = estimateInputTokens(json)
+  const ids = Math.max(countIds(body.prompt), countIds(body.input))
+  return { expected: Math.max(ids, characters + Math.ceil(beyond / 4)), most: Math.max(ids, characters + beyond) }
+}
+
+/** Of one prompt in ids, or of several. */
+function countIds (prompt: unknown): number {
+  if (!Array.isArray(prompt)) return 0
+  if (typeof prompt[0] === 'number') return prompt.length
+  return Array.isArray(prompt[0]) ? prompt.reduce((ids: number, one) => ids + (Array.isArray(one) ? one.length : 0), 0) : 0
+}
+
+function estimateInputTokens (json: string): number {
   let characters = json.length
   let pieces = 0
   for (let at = json.indexOf(';base64,'); at !== -1; at = json.indexOf(';base64,', at)) {
@@ -43,9 +66,15 @@ export function hasOutput (endpoint: string): boolean {
 export function boundOutput (endpoint: string, body: Readonly<Record<string, unknown>>, modelMost: number | null): OutputBound {
   if (!hasOutput(endpoint)) return { expected: 0, most: 0 }
   const asked = positive(body.max_completion_tokens) ?? positive(body.max_tokens) ?? positive(body.max_output_tokens)
-  const answers = positive(body.n) ?? 1
+  const answers = countAnswers(body)
   const most = asked ?? modelMost ?? amplyOutputTokens
   return { expected: Math.min(most, usualOutputTokens) * answers, most: most * answers }
+}
+
+/** How many answers a request makes a model write, for each of which the most tokens count: `best_of` are written and `n` come back, for every prompt. */
+export function countAnswers ({ n, best_of: bestOf, prompt }: Readonly<Record<string, unknown>>): number {
+  const prompts = Array.isArray(prompt) && typeof prompt[0] !== 'number' ? Math.max(1, prompt.length) : 1
+  return Math.max(positive(n) ?? 1, positive(bestOf) ?? 1) * prompts
 }
 
 function positive (value: unknown): number | null {

@@ -14,7 +14,8 @@ export interface Money extends Reservation {
   readonly reserveFor: (target: Pick<Target, 'model' | 'deployment'>) => Promise<void> | undefined
 }
 
-export function createMoney (budgets: Budgets, rules: readonly BudgetRule[], { endpoint, body, signal, createdAt }: GatewayRequest, inputTokens: number): Money {
+/** `mostInput`: tokens. */
+export function createMoney (budgets: Budgets, rules: readonly BudgetRule[], { endpoint, body, signal, createdAt }: GatewayRequest, mostInput: number): Money {
   let held: Reservation | null = null
   let amount = -1n
   /** What the amount is known to be enough for: of most requests, all that there is. */
@@ -29,7 +30,7 @@ export function createMoney (budgets: Budgets, rules: readonly BudgetRule[], { e
   return {
     reserveFor ({ model, deployment: { prices } }) {
       if (rules.length === 0 || prices === enoughFor) return
-      const most = estimateCost(prices, inputTokens, boundOutput(endpoint, body, model.maxOutputTokens).most)
+      const most = estimateCost(prices, mostInput, boundOutput(endpoint, body, model.maxOutputTokens).most)
       if (most <= amount) return
       held?.settle(null)
       held = null

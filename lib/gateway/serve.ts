@@ -1,6 +1,6 @@
 import type { GatewayRequest, StreamReply, WholeAnswer } from '../contracts/gateway.ts'
 import { mayUseModel } from '../contracts/scopes.ts'
-import { boundOutput, estimateInputTokens } from '../domain/estimate-tokens.ts'
+import { boundInput, boundOutput } from '../domain/estimate-tokens.ts'
 import { SiraError } from '../errors.ts'
 import type { Catalog, ModelConfig } from '../providers/catalog-types.ts'
 import type { StreamEvent } from '../providers/types.ts'
@@ -24,15 +24,15 @@ export async function serve (gateway: Gateway, request: GatewayRequest, reply: S
   if (hit !== null) return replay(gateway, request, model, hit, reply)
   if (!gateway.journal.hasRoom()) throw new SiraError('usage_backlog', {}, { retryAfter: 1 })
 
-  const inputTokens = request.large?.inputTokens ?? estimateInputTokens(request.text)
+  const input = request.large?.input ?? boundInput(request.text, body)
   const output = boundOutput(request.endpoint, body, model.maxOutputTokens)
-  if (model.contextWindow !== null && inputTokens > model.contextWindow * 2 && model.policy.contextFallbacks.length === 0) {
-    // twice, because the estimate may be off; what is closer the provider judges
+  if (model.contextWindow !== null && input.expected > model.contextWindow * 3 && model.policy.contextFallbacks.length === 0) {
+    // three times, because the estimate may be off (of Hindi by 2.2); what is closer the provider judges
     throw new SiraError('context_length_exceeded', { limit: model.contextWindow, model: model.id }, { param: 'messages' })
   }
-  const admitted = gateway.limiting.admit(state.limitsOf(caller, model.id), inputTokens + output.expected)
+  const admitted = gateway.limiting.admit(state.limitsOf(caller, model.id), input.expected + output.expected)
   const admission = admitted instanceof Promise ? await admitted : admitted
-  const money = createMoney(gateway.budgets, state.budgetsOf(caller), request, inputTokens)
+  const money = createMoney(gateway.budgets, state.budgetsOf(caller), request, input.most)
   try {
     // before a deployment is chosen, so that a request without money is refused and not tried elsewhere; most have one, or all at one price
     const reserving = money.reserveFor({ model, deployment: model.deployments[0]! })
@@ -41,7 +41,7 @@ export async function serve (gateway: Gateway, request: GatewayRequest, reply: S
     admission.settle(0)
     throw error
   }
-  const exchange = new Exchange(gateway, request, admission, money, inputTokens, String(state.version))
+  const exchange = new Exchange(gateway, request, admission, money, input.expected, String(state.version))
   return await (reply === null ? exchange.whole(model) : exchange.streamed(model, reply))
 }
 

@@ -20,6 +20,7 @@ for (const [body, tokens] of [
   [{ max_output_tokens: 30 }, 30],
   [{ max_tokens: 10, n: 4 }, 40],
   [{ n: 2 }, 2_048],
+  [{ max_tokens: 10, n: 2, best_of: 3, prompt: ['a', 'b'] }, 60],
   [{ max_tokens: -5, n: 'x' }, 1_024]
 ] as const) {
   test(`a request with ${JSON.stringify(body)} may answer with ${tokens} tokens`, t => {

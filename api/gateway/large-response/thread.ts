@@ -2,7 +2,7 @@
 import type { Pool } from 'pg'
 import type { Tenant } from '../../../lib/contracts/jobs.ts'
 import type { LargeBody, LargeText } from '../../../lib/contracts/gateway.ts'
-import { estimateInputTokens } from '../../../lib/domain/estimate-tokens.ts'
+import { boundInput, type InputBound } from '../../../lib/domain/estimate-tokens.ts'
 import { SiraError } from '../../../lib/errors.ts'
 import { readObject, toBytes } from '../../../lib/gateway/large-body/json-bytes.ts'
 import { split, unite, type Split } from '../../../lib/gateway/large-body/stand-ins.ts'
@@ -26,7 +26,7 @@ interface Database { readonly databaseUrl: string }
 type Model = Readonly<Record<string, unknown>> & { readonly model: string, readonly previous_response_id?: string | null }
 
 export interface ExpandOrder extends Database { readonly tenant: Tenant, readonly body: Body }
-export interface Expanded extends Split { readonly bytes: LargeText['bytes'], readonly inputTokens: number }
+export interface Expanded extends Split { readonly bytes: LargeText['bytes'], readonly input: InputBound }
 
 /** The request as a provider gets it: with what it continues, and the items that it names. */
 export async function expand ({ databaseUrl, tenant, body, bytes }: WithBytes<ExpandOrder>): Promise<Told<Expanded>> {
@@ -34,7 +34,7 @@ export async function expand ({ databaseUrl, tenant, body, bytes }: WithBytes<Ex
     const whole = wholeOf(body, bytes)
     const expanded = expandRequest(whole, await readEarlierItems(pool, tenant, whole))
     const text = JSON.stringify(expanded)
-    return { ...split(expanded), bytes: toBytes(text), inputTokens: estimateInputTokens(text) }
+    return { ...split(expanded), bytes: toBytes(text), input: boundInput(text, expanded) }
   }, ({ bytes }) => [bytes])
 }
 

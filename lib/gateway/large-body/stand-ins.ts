@@ -10,7 +10,8 @@ const mostFields = 1_000
 /** What a schema requires, where it is taken out. */
 const standIns: Readonly<Record<string, (value: unknown) => unknown>> = {
   messages: () => [{ role: 'user', content: '.' }],
-  prompt: () => '.',
+  // each prompt has answers that cost
+  prompt: value => Array.isArray(value) && typeof value[0] !== 'number' ? value.slice(0, mostInputs).map(() => '.') : '.',
   // texts or tokens to be embedded are as many, since as many vectors have to come back; items of responses are objects
   input: value => Array.isArray(value) && typeof value[0] !== 'object' && value.length <= mostInputs ? value.map(() => '.') : '.'
 }

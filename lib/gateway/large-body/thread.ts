@@ -6,7 +6,7 @@ import { checkMessages } from '../../dialects/check-messages.ts'
 import { MessagesBody } from '../../dialects/messages/schema.ts'
 import { referencedIds } from '../../dialects/responses/index.ts'
 import { ResponsesBody } from '../../dialects/responses/schema.ts'
-import { estimateInputTokens } from '../../domain/estimate-tokens.ts'
+import { boundInput, type InputBound } from '../../domain/estimate-tokens.ts'
 import { SiraError } from '../../errors.ts'
 import { toMessagesRequest } from '../../providers/anthropic/request.ts'
 import { toBatchEmbedContents } from '../../providers/gemini/embeddings.ts'
@@ -22,7 +22,7 @@ import { split, unite, type Split } from './stand-ins.ts'
 import { told, type Told } from './told.ts'
 
 export interface Inspected extends Split {
-  readonly inputTokens: number
+  readonly input: InputBound
   /** Whether a responses' input names stored items by id. */
   readonly refers: boolean
 }
@@ -66,7 +66,7 @@ export function inspectBody (endpoint: Endpoint, body: Record<string, unknown>, 
   checkDepth(body)
   validate(endpoint, body)
   if (endpoint === '/v1/chat/completions') checkMessages(body.messages as readonly unknown[])
-  return { ...split(body), inputTokens: estimateInputTokens(text), refers: endpoint === '/v1/responses' && referencedIds(body).length > 0 }
+  return { ...split(body), input: boundInput(text, body), refers: endpoint === '/v1/responses' && referencedIds(body).length > 0 }
 }
 
 /** The body as one target gets it, in the words of its wire. */

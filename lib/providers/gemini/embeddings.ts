@@ -1,5 +1,5 @@
 import type { Usage } from '../../contracts/prices.ts'
-import { estimateInputTokens } from '../../domain/estimate-tokens.ts'
+import { boundInput } from '../../domain/estimate-tokens.ts'
 import { SiraError } from '../../errors.ts'
 import { toBase64Vector } from '../base64-vector.ts'
 import { ownFailure } from '../failure-messages.ts'
@@ -34,7 +34,7 @@ export function toBatchEmbedContents ({ model, input, dimensions }: EmbeddingsRe
 
 /**
  * The answer as OpenAI's. Gemini tells usage only in newer versions of the API: null where it does not. The answer has a usage
- * all the same, of four characters a token: OpenAI's clients read it unasked. `sentBytes` = of a large request, whose input is only
+ * all the same, estimated: OpenAI's clients read it unasked. `sentBytes` = of a large request, whose input is only
  * stood in for in `request`.
  * Throws a ProviderFailure for an answer without the vectors asked for.
  */
@@ -44,7 +44,7 @@ export function toEmbeddings (answer: Readonly<Record<string, unknown>>, request
   if (vectors.length !== expected || !vectors.every(isVector)) throw ownFailure('answer_invalid', true, { statusCode: 200 })
   const usage = readGeminiUsage(answer.usageMetadata)
   const data = vectors.map((vector, index) => ({ object: 'embedding', index, embedding: request.encoding_format === 'base64' ? toBase64Vector(vector) : vector }))
-  const tokens = usage?.inputTokens ?? (sentBytes === undefined ? estimateInputTokens(JSON.stringify(request.input)) : Math.ceil(sentBytes / 4))
+  const tokens = usage?.inputTokens ?? (sentBytes === undefined ? boundInput(JSON.stringify(request.input), {}).expected : Math.ceil(sentBytes / 4))
   return { body: JSON.stringify({ object: 'list', data, model: request.model, usage: { prompt_tokens: tokens, total_tokens: tokens } }), usage }
 }
 
