@@ -52,17 +52,14 @@ export class DeliveryFailure extends Error {
   readonly attempts: number
   /** Events had gone to the sink: the client has a part of the answer. */
   readonly begun: boolean
-  /** Whether it is the end of a call; false = the client left, or every circuit was open, when none was under way. */
-  readonly called: boolean
 
-  constructor (failure: ProviderFailure, target: Target, attempts: number, { begun, called }: { begun: boolean, called: boolean }) {
+  constructor (failure: ProviderFailure, target: Target, attempts: number, begun: boolean) {
     super(failure.message, { cause: failure })
     this.name = 'DeliveryFailure'
     this.failure = failure
     this.target = target
     this.attempts = attempts
     this.begun = begun
-    this.called = called
   }
 }
 
@@ -114,7 +111,7 @@ export async function deliver (dependencies: DeliveryDependencies, request: Deli
         unfit = error
         continue
       }
-      if (signal.aborted) throw new DeliveryFailure(ownFailure('aborted', false, { cause: signal.reason }), target, attempts, { begun: false, called: false })
+      if (signal.aborted) throw new DeliveryFailure(ownFailure('aborted', false, { cause: signal.reason }), target, attempts, false)
       attempts += 1
       let begun = false
       const finish = health.begin(target.deployment.id, request.sink !== null)
@@ -137,7 +134,7 @@ export async function deliver (dependencies: DeliveryDependencies, request: Deli
         const kind = code === 'timeout' && isImpatient(request, model, startedAt) ? 'abandoned' : healthAfter(error)
         finish(kind === 'failed' ? { kind, retryAfter } : { kind })
         last = { failure: error, target }
-        if (begun) throw new DeliveryFailure(error, target, attempts, { begun: true, called: true })
+        if (begun) throw new DeliveryFailure(error, target, attempts, true)
         next = verdictOf(code, retryable)
         if (next === 'again') again.set(place, retryAfter)
         if (next === 'refuse' || next === 'context' || next === 'content') break
@@ -155,7 +152,7 @@ export async function deliver (dependencies: DeliveryDependencies, request: Deli
     }
     if (attempts >= maxAttempts || performance.now() >= deadline) break
   }
-  if (last !== null) throw new DeliveryFailure(last.failure, last.target, attempts, { begun: false, called: true })
+  if (last !== null) throw new DeliveryFailure(last.failure, last.target, attempts, false)
   if (unfit !== null) throw unfit
   const target = targetOf(catalog, request.model, 0)
   if (target === null) throw new SiraError('model_not_found', { model: request.model.id }, { param: 'model' })
@@ -163,7 +160,7 @@ export async function deliver (dependencies: DeliveryDependencies, request: Deli
   const now = performance.now()
   const retryAfter = Math.max(1, Math.min(...request.model.deployments.map(({ id }) => health.read(id, now).breaker.until - now)))
   const open = { code: 'overloaded', retryable: true, throttled: true, retryAfter } as const
-  throw new DeliveryFailure(new ProviderFailure(failureMessages.overloaded, { class: open }), target, attempts, { begun: false, called: false })
+  throw new DeliveryFailure(new ProviderFailure(failureMessages.overloaded, { class: open }), target, attempts, false)
 }
 
 /**

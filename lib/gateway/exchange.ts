@@ -193,11 +193,11 @@ export class Exchange {
       this.#money.settle(null)
       return error
     }
-    const { failure, target, attempts, begun, called } = error
+    const { failure, target, attempts, begun } = error
     const told = toClientError(failure)
     const gone = failure.class.code === 'aborted'
-    // what a provider began to send, or was at work on when the client left, it bills
-    const billed = begun || (gone && called)
+    // what a provider began to send, or was at work on when the client left or the time was over, it bills
+    const billed = begun || (failure.sent && (gone || failure.class.code === 'timeout'))
     const spent = billed ? this.#estimate(failure.partialUsage) : noUsage
     this.#settle({
       target, attempts, usage: spent, status: gone ? clientGone : told.status, errorCode: gone ? 'client_gone' : told.code, stream: reply !== null, estimated: billed

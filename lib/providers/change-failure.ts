@@ -3,7 +3,7 @@ import type { FailureClass } from './types.ts'
 import type { Usage } from '../contracts/prices.ts'
 
 /** The same failure with more known of it. */
-export function changeFailure (failure: ProviderFailure, change: { readonly class?: FailureClass, readonly partialUsage?: Usage | null, readonly requestId?: string | null }): ProviderFailure {
-  const { message, statusCode, requestId, body, partialUsage, cause } = failure
-  return new ProviderFailure(message, { class: failure.class, statusCode, requestId, body, partialUsage, cause, ...change })
+export function changeFailure (failure: ProviderFailure, change: { readonly class?: FailureClass, readonly partialUsage?: Usage | null, readonly requestId?: string | null, readonly sent?: boolean }): ProviderFailure {
+  const { message, statusCode, requestId, body, partialUsage, sent, cause } = failure
+  return new ProviderFailure(message, { class: failure.class, statusCode, requestId, body, partialUsage, sent, cause, ...change })
 }

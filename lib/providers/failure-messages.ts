@@ -27,6 +27,6 @@ export const failureMessages: Readonly<Record<FailureCode, string>> = {
 }
 
 /** A failure that the provider did not tell of. */
-export function ownFailure (code: FailureCode, retryable: boolean, more: { cause?: unknown, statusCode?: number, requestId?: string | null } = {}): ProviderFailure {
+export function ownFailure (code: FailureCode, retryable: boolean, more: { cause?: unknown, statusCode?: number, requestId?: string | null, sent?: boolean } = {}): ProviderFailure {
   return new ProviderFailure(failureMessages[code], { class: { code, retryable, throttled: false, retryAfter: null }, ...more })
 }

@@ -146,8 +146,8 @@ export class CallInFlight implements Dispatcher.DispatchHandler, Abortable {
   }
 
   /** What of the answer is known when it fails. */
-  protected told (): { requestId: string | null } {
-    return { requestId: readRequestId(this.headers) }
+  protected told (): { requestId: string | null, sent: boolean } {
+    return { requestId: readRequestId(this.headers), sent: this.controller !== null }
   }
 
   protected stop (failed: Error): void {

@@ -109,8 +109,10 @@ export class ProviderFailure extends Error {
   readonly body: string | null
   /** Of a stream that was cut: what the provider had told of its usage. */
   readonly partialUsage: Usage | null
+  /** Of a call without an answer: whether it had come as far as a connection, so that the provider may have been at work on it, and bill it. */
+  readonly sent: boolean
 
-  constructor (message: string, failure: { class: FailureClass, statusCode?: number | null, requestId?: string | null, body?: string | null, partialUsage?: Usage | null, cause?: unknown }) {
+  constructor (message: string, failure: { class: FailureClass, statusCode?: number | null, requestId?: string | null, body?: string | null, partialUsage?: Usage | null, sent?: boolean, cause?: unknown }) {
     super(message, failure.cause === undefined ? undefined : { cause: failure.cause })
     this.name = 'ProviderFailure'
     this.class = failure.class
@@ -118,5 +120,6 @@ export class ProviderFailure extends Error {
     this.requestId = failure.requestId ?? null
     this.body = failure.body ?? null
     this.partialUsage = failure.partialUsage ?? null
+    this.sent = failure.sent ?? false
   }
 }

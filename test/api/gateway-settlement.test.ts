@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import test from 'ava'
@@ -11,7 +12,7 @@ import { createTestTenant } from '../support/tenant.ts'
 import { provider, startGatewayApi, type GatewayApi } from './_gateway-api.ts'
 
 let served: GatewayApi
-/** A provider that answers with what is in `strangeAnswers` under the name of the model. */
+/** A provider that answers with what is in `strangeAnswers` under the name of the model, and never where nothing is: then it emits that name. */
 let strange: Server
 const strangeAnswers = new Map<string, string>()
 
@@ -20,7 +21,10 @@ test.before(async () => {
     let text = ''
     request.on('data', piece => { text += piece }).on('end', () => {
       const { model, stream } = JSON.parse(text) as { model: string, stream?: boolean }
-      response.setHeader('content-type', stream === true ? 'text/event-stream' : 'application/json').end(strangeAnswers.get(model))
+      response.setHeader('content-type', stream === true ? 'text/event-stream' : 'application/json')
+      const answer = strangeAnswers.get(model)
+      if (answer === undefined) strange.emit(model)
+      else response.end(answer)
     })
   })
   await new Promise<void>(resolve => { strange.listen(0, '127.0.0.1', resolve) })
@@ -30,7 +34,11 @@ test.before(async () => {
     provider('two', 'openai', simulator!),
     provider('three', 'openai', simulator!),
     `  - { name: strange, kind: groq, base_url: "http://127.0.0.1:${(strange.address() as AddressInfo).port}/v1" }`,
+    `  - { name: narrow, kind: groq, base_url: "http://127.0.0.1:${(strange.address() as AddressInfo).port}/v1", max_concurrency: 1 }`,
     'models:',
+    '  - { id: patient, provider: narrow, price: { input: 1, output: 1 } }',
+    '  - { id: hurried, provider: narrow, timeout_ms: 200, price: { input: 1, output: 1 } }',
+    '  - { id: silent, provider: strange, timeout_ms: 200, price: { input: 1, output: 1 } }',
     ...['odd', 'broken', 'whole'].map(id => `  - { id: ${id}, provider: strange, price: { input: 1, output: 1 } }`),
     '  - { id: chat, provider: one, upstream: sim-instant, price: { input: 1, output: 1 } }',
     '  - { id: embed, provider: one, upstream: sim-embed, price: { input: 1000 } }',
@@ -42,6 +50,7 @@ test.before(async () => {
 })
 test.after.always(async () => {
   await served.close()
+  strange.closeAllConnections()
   strange.close()
 })
 
@@ -206,3 +215,34 @@ for (const [path, body] of translated) {
     t.like(await usageOf(tenant), { status: 502, error_code: 'upstream_error', input_tokens: 7, output_tokens: 9, cost: 16_000_000 })
   })
 }
+
+for (const stream of [false, true]) {
+  test(`a call that timed out is billed its prompt, as one whose client left: the provider was at work on it${stream ? ', also for a stream' : ''}`, async t => {
+    const tenant = await tenantWith(10n ** 12n)
+    const answer = await call(served.api, 'POST', '/v1/chat/completions', { key: tenant.key, body: { model: 'silent', messages: [{ role: 'user', content: 'hello' }], stream } })
+    t.is(answer.body.error.code, 'upstream_timeout', answer.text)
+    const row = await usageOf(tenant)
+    t.like(row, { status: 504, error_code: 'upstream_timeout', attempts: 1, output_tokens: 0 })
+    t.true(Number(row.input_tokens) > 0)
+    t.is(await tenant.spent(), BigInt(row.input_tokens as number) * 1_000_000n)
+  })
+}
+
+test('a call that waited for a connection until its time was over, or its client left, was never sent and is not billed', async t => {
+  const [first, second, third] = [await tenantWith(10n ** 12n), await tenantWith(10n ** 12n), await tenantWith(10n ** 12n)]
+  const body = { model: 'patient', messages: [{ role: 'user', content: 'hello' }] }
+  const leaving = [new AbortController(), new AbortController()] as const
+  const holding = serve(served.api.gateway, request(first.caller, body, { signal: leaving[0].signal }), null)
+  await once(strange, 'patient') // the only connection there may be
+  const waiting = serve(served.api.gateway, request(second.caller, body, { signal: leaving[1].signal }), null)
+  const late = await call(served.api, 'POST', '/v1/chat/completions', { key: third.key, body: { ...body, model: 'hurried' } })
+  t.is(late.body.error.code, 'upstream_timeout', late.text)
+  leaving[1].abort()
+  await t.throwsAsync(waiting)
+  leaving[0].abort()
+  await t.throwsAsync(holding)
+  t.like(await usageOf(first), { status: 499, error_code: 'client_gone' })
+  t.true(await first.spent() > 0n)
+  t.like(await usageOf(second), { status: 499, error_code: 'client_gone', input_tokens: 0, cost: 0 })
+  t.like(await usageOf(third), { status: 504, error_code: 'upstream_timeout', input_tokens: 0, cost: 0 })
+})

@@ -198,7 +198,7 @@ test('a 403 about a request is none of the failures in a row that open a circuit
 
 test('a client that leaves ends the delivery and says nothing about the deployment', async t => {
   const { run, health } = world({ m: { scripts: [['aborted']] } })
-  for (let time = 0; time < 8; time++) t.true((await t.throwsAsync(async () => await run('m'), { instanceOf: DeliveryFailure })).called)
+  for (let time = 0; time < 8; time++) t.is((await t.throwsAsync(async () => await run('m'), { instanceOf: DeliveryFailure })).attempts, 1)
   t.true(health.read('m0', performance.now()).admitted)
 })
 
@@ -242,8 +242,8 @@ test('a client that leaves during a pause, or before the first call, ends no cal
   const error = await t.throwsAsync(waiting, { instanceOf: DeliveryFailure })
   t.is(error.failure.class.code, 'aborted')
   t.is(error.attempts, 1)
-  t.false(error.called)
+  t.false(error.failure.sent)
   t.is(calls.length, 1)
   const before = await t.throwsAsync(async () => await run('m', { signal: leaving.signal }), { instanceOf: DeliveryFailure })
-  t.deepEqual([before.attempts, before.called], [0, false])
+  t.deepEqual([before.attempts, before.failure.sent], [0, false])
 })
