@@ -39,7 +39,7 @@ test.before(async () => {
     '  - { id: patient, provider: narrow, price: { input: 1, output: 1 } }',
     '  - { id: hurried, provider: narrow, timeout_ms: 200, price: { input: 1, output: 1 } }',
     '  - { id: silent, provider: strange, timeout_ms: 200, price: { input: 1, output: 1 } }',
-    ...['odd', 'broken', 'whole'].map(id => `  - { id: ${id}, provider: strange, price: { input: 1, output: 1 } }`),
+    ...['odd', 'broken', 'whole', 'last'].map(id => `  - { id: ${id}, provider: strange, price: { input: 1, output: 1 } }`),
     '  - { id: chat, provider: one, upstream: sim-instant, price: { input: 1, output: 1 } }',
     '  - { id: embed, provider: one, upstream: sim-embed, price: { input: 1000 } }',
     '  - { id: missing, provider: one, upstream: sim-nothing, price: { input: 1, output: 1 } }',
@@ -245,4 +245,12 @@ test('a call that waited for a connection until its time was over, or its client
   t.true(await first.spent() > 0n)
   t.like(await usageOf(second), { status: 499, error_code: 'client_gone', input_tokens: 0, cost: 0 })
   t.like(await usageOf(third), { status: 504, error_code: 'upstream_timeout', input_tokens: 0, cost: 0 })
+})
+
+test('a stream whose last event cannot be translated is billed by what the provider told, and ends with an error', async t => {
+  const tenant = await tenantWith(10n ** 12n)
+  strangeAnswers.set('last', sse([said({ delta: { content: 'Hello' } }), said({ delta: {}, finish_reason: 'stop' }), JSON.stringify({ id: 5, choices: [], usage }), '[DONE]']))
+  const { text } = await call(served.api, 'POST', '/v1/completions', { key: tenant.key, body: { model: 'last', prompt: 'hello', stream: true, stream_options: { include_usage: true } } })
+  t.regex(text, /Hello[^]*The provider's answer is not valid/)
+  t.like(await usageOf(tenant), { status: 502, error_code: 'upstream_error', input_tokens: 7, output_tokens: 9, cost: 16_000_000 })
 })
