@@ -95,7 +95,7 @@ export interface ChatCompletion {
   readonly model: string
   readonly choices: ReadonlyArray<{
     readonly index: number
-    readonly message: { readonly role: 'assistant', readonly content: string | null, readonly refusal: string | null, readonly tool_calls?: readonly ToolCall[], readonly reasoning_content?: string, readonly thinking_blocks?: readonly ThinkingBlock[] }
+    readonly message: { readonly role: 'assistant', readonly content: string | null, readonly refusal: string | null, readonly tool_calls?: readonly ToolCall[], readonly reasoning_content?: string, readonly reasoning?: string | null, readonly thinking_blocks?: readonly ThinkingBlock[] }
     readonly finish_reason: FinishReason
     /** The provider's own word, where its list is longer than OpenAI's. */
     readonly native_finish_reason?: string
@@ -117,6 +117,8 @@ export interface ChatChunk {
       readonly content?: string | null
       readonly refusal?: string | null
       readonly reasoning_content?: string
+      /** Another name for it (OpenRouter, Groq, vLLM); see `thoughtOf`. */
+      readonly reasoning?: string | null
       readonly thinking_blocks?: readonly ThinkingBlock[]
       readonly tool_calls?: ReadonlyArray<{ readonly index: number, readonly id?: string, readonly type?: 'function', readonly function?: { readonly name?: string, readonly arguments?: string }, readonly extra_content?: ToolCall['extra_content'] }>
     }

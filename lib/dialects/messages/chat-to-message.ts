@@ -3,6 +3,7 @@ import type { Usage } from '../../contracts/prices.ts'
 import { SiraError } from '../../errors.ts'
 import { readUsage } from '../../providers/usage.ts'
 import { isFields, type Fields } from '../faults.ts'
+import { thoughtOf } from '../thought.ts'
 import { callId, emptyMessage, stopReason, type StopReason } from './answer.ts'
 import { messageUsage } from './usage.ts'
 
@@ -44,7 +45,8 @@ function thinkingBlocks (message: ChatCompletion['choices'][number]['message']):
   if (message.thinking_blocks !== undefined && message.thinking_blocks.length > 0) {
     return message.thinking_blocks.map(block => block.type === 'thinking' ? { ...block, signature: block.signature ?? '' } : block)
   }
-  return isSaid(message.reasoning_content) ? [{ type: 'thinking', thinking: message.reasoning_content, signature: '' }] : []
+  const thinking = thoughtOf(message)
+  return thinking === '' ? [] : [{ type: 'thinking', thinking, signature: '' }]
 }
 
 function toolUse (call: ToolCall, id: string, finish: FinishReason): Block {

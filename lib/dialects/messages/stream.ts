@@ -1,6 +1,7 @@
 import type { FinishReason, ReceivedChunk, ThinkingBlock } from '../../contracts/chat.ts'
 import type { Usage } from '../../contracts/prices.ts'
 import type { StreamEvent } from '../../providers/types.ts'
+import { thoughtOf } from '../thought.ts'
 import { callId, emptyMessage, stopReason } from './answer.ts'
 import { createCallQueue } from './call-queue.ts'
 import { messageUsage } from './usage.ts'
@@ -105,10 +106,12 @@ export function createMessagesStream (model: string): MessagesStream {
       start(chunk.id ?? '')
       const choice = chunk.choices?.[0]
       if (choice === undefined || choice.index !== 0) return take()
-      const { reasoning_content: reasoning, thinking_blocks: blocks, content, refusal, tool_calls: pieces } = choice.delta ?? {}
-      const told = typeof reasoning === 'string' && reasoning !== ''
+      const delta = choice.delta ?? {}
+      const { thinking_blocks: blocks, content, refusal, tool_calls: pieces } = delta
+      const thought = thoughtOf(delta)
+      const told = thought !== ''
       if (told) {
-        think(reasoning)
+        think(thought)
         asReasoning = true
       }
       if (blocks) for (const block of blocks) thinkBlock(block, told)

@@ -2,6 +2,7 @@ import type { ChatCompletion, FinishReason } from '../../contracts/chat.ts'
 import type { Usage } from '../../contracts/prices.ts'
 import { SiraError } from '../../errors.ts'
 import { isFields, type Fields } from '../faults.ts'
+import { thoughtOf } from '../thought.ts'
 import type { FunctionCallItem, MessageItem, NewId, OutputItem, ReasoningItem } from './items.ts'
 import type { ResponseError } from './error.ts'
 import { sealThinking } from './thinking.ts'
@@ -105,7 +106,7 @@ export function outputItems (choice: ChatCompletion['choices'][number], { newId,
   const { message } = choice
   const items: OutputItem[] = []
   const blocks = message.thinking_blocks ?? []
-  const thought = message.reasoning_content ?? blocks.flatMap(block => block.type === 'thinking' ? [block.thinking] : []).join('')
+  const thought = thoughtOf(message) || blocks.flatMap(block => block.type === 'thinking' ? [block.thinking] : []).join('')
   if (thought !== '' || blocks.length > 0) {
     const item: ReasoningItem = { id: newId('rs_'), type: 'reasoning', summary: [], content: [], encrypted_content: sealThinking(blocks) }
     if (thought !== '' && wantsSummary(request)) item.summary.push({ type: 'summary_text', text: thought })

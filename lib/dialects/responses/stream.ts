@@ -2,6 +2,7 @@ import type { FinishReason, ReceivedChunk } from '../../contracts/chat.ts'
 import type { Usage } from '../../contracts/prices.ts'
 import type { StreamEvent } from '../../providers/types.ts'
 import type { Fields } from '../faults.ts'
+import { thoughtOf } from '../thought.ts'
 import { responseError, responseErrorEvent } from './error.ts'
 import { createOutputWriter } from './output-writer.ts'
 import { incompleteReason, readLogprobs, responseObject, wantsSummary, type ResponseContext, type ResponseObject } from './response.ts'
@@ -55,9 +56,11 @@ export function createResponsesStream (context: ResponseContext): ResponsesStrea
       start()
       const choice = chunk.choices?.[0]
       if (choice === undefined || choice.index !== 0) return take()
-      const { reasoning_content: reasoning, thinking_blocks: blocks, content, refusal, tool_calls: pieces } = choice.delta ?? {}
-      if (reasoning) writer.think(reasoning)
-      if (blocks) for (const block of blocks) writer.thinkBlock(block, Boolean(reasoning))
+      const delta = choice.delta ?? {}
+      const { thinking_blocks: blocks, content, refusal, tool_calls: pieces } = delta
+      const thought = thoughtOf(delta)
+      if (thought !== '') writer.think(thought)
+      if (blocks) for (const block of blocks) writer.thinkBlock(block, thought !== '')
       if (content) writer.say(content, readLogprobs(choice.logprobs))
       if (refusal) writer.refuse(refusal)
       if (pieces) for (const piece of pieces) writer.call(piece)

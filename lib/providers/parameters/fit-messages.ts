@@ -11,10 +11,14 @@ const longestId = 40
 const mistralId = /^[a-zA-Z0-9]{9}$/
 /** DeepSeek and Mistral refuse the role, templates of open models do not know it; `system` says the same to them. */
 const withoutDeveloper: ReadonlySet<VendorKind> = new Set<VendorKind>(['vllm', 'ollama', 'groq', 'together', 'deepseek', 'mistral'])
-/** They refuse a message with a field that is not theirs, also when it is null (litellm #30835, vellum-assistant #42635). */
-const strict: ReadonlySet<VendorKind> = new Set<VendorKind>(['groq', 'mistral'])
-/** What answers of others, and of our adapters, have beyond theirs, which clients send back as it came. */
-const foreignFields = ['reasoning_content', 'thinking_blocks', 'refusal', 'annotations']
+/**
+ * They refuse a message with a field that is not theirs, also when it is null (litellm #30835, vellum-assistant #42635): what answers of
+ * others, and of our adapters, have beyond theirs, which clients send back as it came.
+ */
+const foreignFields: Readonly<Partial<Record<VendorKind, readonly string[]>>> = {
+  groq: ['reasoning_content', 'reasoning_details', 'thinking_blocks', 'refusal', 'annotations'],
+  mistral: ['reasoning_content', 'reasoning', 'reasoning_details', 'thinking_blocks', 'refusal', 'annotations']
+}
 
 /**
  * A conversation in the words of one vendor, whoever gave its answers so far: ids of calls as long as they may be (Gemini's carry a
@@ -38,7 +42,7 @@ function fitMessage (kind: VendorKind, message: Message): Message {
   switch (message.role) {
     case 'developer': return withoutDeveloper.has(kind) ? { ...message, role: 'system' } : message
     case 'tool': return fitResult(kind, message)
-    case 'assistant': return fitCalls(kind, strict.has(kind) ? withoutForeign(message) : message)
+    case 'assistant': return fitCalls(kind, withoutForeign(message, foreignFields[kind]))
     default: return message
   }
 }
@@ -56,7 +60,7 @@ function fitCalls (kind: VendorKind, message: Message): Message {
   const fitted = calls.map((call: unknown) => {
     if (!isObject(call) || typeof call.id !== 'string') return call
     const id = fitId(kind, call.id)
-    const signed = strict.has(kind) && call.extra_content !== undefined
+    const signed = foreignFields[kind] !== undefined && call.extra_content !== undefined
     if (id === call.id && !signed) return call
     changed = true
     const { extra_content: signature, ...rest } = call
@@ -76,10 +80,10 @@ function digest (id: string): string {
   return createHash('sha256').update(id).digest('hex')
 }
 
-function withoutForeign (message: Message): Message {
-  if (!foreignFields.some(field => message[field] !== undefined)) return message
+function withoutForeign (message: Message, foreign: readonly string[] | undefined): Message {
+  if (foreign === undefined || !foreign.some(field => message[field] !== undefined)) return message
   const rest = { ...message }
-  for (const field of foreignFields) delete rest[field]
+  for (const field of foreign) delete rest[field]
   // a refusal is what was said
   if (typeof message.refusal === 'string' && (rest.content === null || rest.content === undefined)) rest.content = message.refusal
   return rest

@@ -74,6 +74,13 @@ for (const kind of ['groq', 'mistral'] as const) {
   })
 }
 
+test('thoughts that OpenRouter named reasoning go back to those that know the name, and not to Mistral', t => {
+  const answered = { role: 'assistant', content: 'Gone', reasoning: 'hm', reasoning_details: [{ type: 'reasoning.text', text: 'hm' }] }
+  t.deepEqual(fit('mistral', [answered])[0]!, { role: 'assistant', content: 'Gone' })
+  t.deepEqual(fit('groq', [answered])[0]!, { role: 'assistant', content: 'Gone', reasoning: 'hm' })
+  t.deepEqual(fit('openrouter', [answered])[0]!, answered)
+})
+
 test('DeepSeek gets back what it thought, which it asks for beside calls', t => {
   t.is(fit('deepseek', replayed)[1]!.reasoning_content, 'hm')
 })
