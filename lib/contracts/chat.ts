@@ -11,6 +11,8 @@ export interface ChatRequest {
   readonly max_tokens?: number | null
   readonly temperature?: number | null
   readonly top_p?: number | null
+  /** Not OpenAI's. Tokens to choose among; 0 and -1 = all. */
+  readonly top_k?: number | null
   readonly n?: number | null
   readonly stop?: string | readonly string[] | null
   readonly seed?: number | null

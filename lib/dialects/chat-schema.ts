@@ -17,6 +17,9 @@ const sampling = {
   logit_bias: object({ additionalProperties: { type: 'number', minimum: -100, maximum: 100 } })
 }
 
+/** What many others have beside OpenAI's sampling. A field of another type would be left out by a translation in silence. */
+const furtherSampling = { top_k: integer(-1), min_p: number(0, 1), top_a: number(0, 1), repetition_penalty: number(0, 10) }
+
 /** POST /v1/chat/completions. Follow it with `checkMessages`. */
 export const ChatBody = Type.Unsafe<ChatRequest>(Type.Object({
   model: model(),
@@ -24,6 +27,7 @@ export const ChatBody = Type.Unsafe<ChatRequest>(Type.Object({
   stream: bool(),
   stream_options: object({ properties: { include_usage: { type: ['boolean', 'null'] }, include_obfuscation: { type: ['boolean', 'null'] } } }),
   ...sampling,
+  ...furtherSampling,
   seed: Type.Optional(Type.Unsafe<number | null>({ type: ['integer', 'null'] })),
   max_completion_tokens: integer(1),
   max_tokens: integer(1),
@@ -57,6 +61,7 @@ export const CompletionsBody = Type.Unsafe<OpenObject<{ model: string, prompt?: 
   model: model(),
   prompt: textOrList({ type: ['string', 'integer', 'array'] }),
   ...sampling,
+  ...furtherSampling,
   best_of: integer(0, 20),
   echo: bool(),
   logprobs: integer(0, 5),

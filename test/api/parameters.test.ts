@@ -34,6 +34,18 @@ test('what a provider clamps and what it cannot do are told', async t => {
   t.is(told('seed').range, null)
 })
 
+test('top_k is told, refused or dropped on /v1/messages for a provider that has none', async t => {
+  const told = async (model: string): Promise<Parameter> => (await call(api, 'GET', `/api/v1/parameters?model=${model}`)).body.deployments[0].parameters.find((row: Parameter) => row.parameter === 'top_k')
+  t.is((await told('sim-fast')).support, 'unsupported')
+  t.is((await told('sim-claude')).support, 'translated')
+  t.is((await told('sim-gemini')).support, 'translated')
+  const body = { model: 'sim-fast', max_tokens: 10, top_k: 40, messages: [{ role: 'user', content: 'Hi' }] }
+  t.like(await call(api, 'POST', '/v1/messages', { body }), { status: 400, body: { error: { code: 'unsupported_parameter' } } })
+  const dropped = await call(api, 'POST', '/v1/messages', { body, headers: { 'x-sira-unsupported-params': 'drop' } })
+  t.is(dropped.status, 200)
+  t.is(dropped.headers.get('x-sira-dropped-params'), 'top_k')
+})
+
 test('parameters of an unknown model, of none and without a key are refused', async t => {
   t.like(await call(api, 'GET', '/api/v1/parameters?model=missing'), { status: 404, body: { code: 'model_not_found', param: 'model' } })
   t.is((await call(api, 'GET', '/api/v1/parameters')).status, 400)

@@ -2,7 +2,7 @@ import type { ChatRequest } from '../../contracts/chat.ts'
 import { missing, readText, unsupported, type Fields } from '../faults.ts'
 
 const shared = [
-  'stream', 'stream_options', 'temperature', 'top_p', 'n', 'stop', 'seed', 'presence_penalty', 'frequency_penalty', 'logit_bias', 'user'
+  'stream', 'stream_options', 'temperature', 'top_p', 'top_k', 'min_p', 'top_a', 'repetition_penalty', 'n', 'stop', 'seed', 'presence_penalty', 'frequency_penalty', 'logit_bias', 'user'
 ] as const
 
 /** A body of POST /v1/completions with one text as its prompt, for a provider that only speaks chat. Throws SiraError `unsupported_parameter` for what a chat cannot give. */

@@ -47,15 +47,15 @@ export function toMessagesRequest (request: ChatRequest): MessagesRequest {
 
 const leastThinkingTopP = 0.95
 
-function samplingFields ({ temperature, top_p: topP }: ChatRequest, thinking: Thinking | undefined): Pick<MessagesRequest, 'temperature' | 'top_p'> {
+function samplingFields ({ temperature, top_p: topP, top_k: topK }: ChatRequest, thinking: Thinking | undefined): Pick<MessagesRequest, 'temperature' | 'top_p' | 'top_k'> {
   // 1 is the default of both. Models since 4.1 refuse the two together and those since 4.7 refuse either, so it is not sent.
   const warm = typeof temperature === 'number' && temperature !== 1 ? temperature : null
   const nucleus = typeof topP === 'number' && topP !== 1 ? topP : null
   if (thinking !== undefined && thinking.type !== 'disabled') {
-    // thinking allows no temperature and hardly a top_p
+    // thinking allows no temperature, no top_k and hardly a top_p
     return nucleus !== null && nucleus >= leastThinkingTopP ? { top_p: nucleus } : {}
   }
-  return { ...warm === null ? {} : { temperature: warm }, ...nucleus === null ? {} : { top_p: nucleus } }
+  return { ...warm === null ? {} : { temperature: warm }, ...nucleus === null ? {} : { top_p: nucleus }, ...typeof topK === 'number' && topK > 0 ? { top_k: topK } : {} }
 }
 
 function stopFields (stop: ChatRequest['stop']): Pick<MessagesRequest, 'stop_sequences'> {

@@ -51,6 +51,7 @@ export interface MessagesRequest {
   readonly stream?: boolean
   readonly temperature?: number
   readonly top_p?: number
+  readonly top_k?: number
   readonly stop_sequences?: readonly string[]
   readonly tools?: readonly MessagesTool[]
   readonly tool_choice?: MessagesToolChoice

@@ -6,13 +6,14 @@ import type { GenerationConfig } from './wire.ts'
 
 /** Everything about how to generate, in Gemini's words. Ranges are the same as OpenAI's (temperature 0 to 2, penalties -2 to 2). */
 export function toGenerationConfig (request: ChatRequest): GenerationConfig {
-  const { temperature, top_p: topP, n, seed, presence_penalty: presencePenalty, frequency_penalty: frequencyPenalty } = request
+  const { temperature, top_p: topP, top_k: topK, n, seed, presence_penalty: presencePenalty, frequency_penalty: frequencyPenalty } = request
   const maxOutputTokens = request.max_completion_tokens ?? request.max_tokens
   const stopSequences = typeof request.stop === 'string' ? [request.stop] : request.stop
   const thinkingConfig = toThinkingConfig(request)
   return {
     ...(isNumber(temperature) && { temperature }),
     ...(isNumber(topP) && { topP }),
+    ...(isNumber(topK) && topK > 0 && { topK }),
     ...(isNumber(n) && { candidateCount: n }),
     ...(isNumber(maxOutputTokens) && { maxOutputTokens }),
     ...(Array.isArray(stopSequences) && stopSequences.length > 0 && { stopSequences }),

@@ -61,6 +61,7 @@ export interface GenerateContentRequest {
 export interface GenerationConfig {
   readonly temperature?: number
   readonly topP?: number
+  readonly topK?: number
   readonly candidateCount?: number
   readonly maxOutputTokens?: number
   readonly stopSequences?: readonly string[]

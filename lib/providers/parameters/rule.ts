@@ -1,9 +1,12 @@
-/** The parameters of OpenAI's chat completions, beside model and messages, that providers differ in. */
+/**
+ * The parameters of OpenAI's chat completions, beside model and messages, that providers differ in; and the sampling that many others
+ * have and OpenAI has not.
+ */
 export const parameterNames = [
   'temperature', 'top_p', 'n', 'stop', 'max_tokens', 'max_completion_tokens', 'seed', 'presence_penalty', 'frequency_penalty', 'logit_bias',
   'logprobs', 'top_logprobs', 'tools', 'tool_choice', 'parallel_tool_calls', 'functions', 'function_call', 'response_format', 'reasoning_effort',
   'verbosity', 'service_tier', 'store', 'metadata', 'modalities', 'audio', 'prediction', 'web_search_options', 'user', 'safety_identifier',
-  'prompt_cache_key', 'prompt_cache_retention', 'stream', 'stream_options'
+  'prompt_cache_key', 'prompt_cache_retention', 'stream', 'stream_options', 'top_k', 'min_p', 'top_a', 'repetition_penalty'
 ] as const
 export type ParameterName = typeof parameterNames[number]
 
@@ -71,7 +74,12 @@ const neutral: Readonly<Partial<Record<ParameterName, (value: unknown) => boolea
   verbosity: value => value === 'medium',
   service_tier: value => value === 'auto' || value === 'default',
   store: value => value === false,
-  modalities: value => Array.isArray(value) && value.length === 1 && value[0] === 'text'
+  modalities: value => Array.isArray(value) && value.length === 1 && value[0] === 'text',
+  // of all tokens
+  top_k: value => value === 0 || value === -1,
+  min_p: value => value === 0,
+  top_a: value => value === 0,
+  repetition_penalty: value => value === 1
 }
 
 /** Whether a value asks for nothing beyond what happens anyway, so that it can be left out of any request. */

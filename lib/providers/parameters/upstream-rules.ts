@@ -11,6 +11,7 @@ interface UpstreamRow {
 
 const openai: readonly VendorKind[] = ['openai', 'azure']
 const onlyDefault = unsupported('models that reason take the default only.')
+const onlyTheDefault = unsupported('the model takes the default only.')
 const noLogprobs = unsupported('models that reason give none.')
 
 export const upstreamRows: readonly UpstreamRow[] = [
@@ -65,6 +66,6 @@ export const upstreamRows: readonly UpstreamRow[] = [
     // 4.7 and later refuse either; a date such as 20250514 is no version
     kinds: ['anthropic'],
     pattern: /claude-[a-z]+-(?:4-(?:[7-9]|[1-9]\d)|[5-9]|[1-9]\d)(?!\d)/,
-    rules: { temperature: unsupported('the model takes the default only.'), top_p: unsupported('the model takes the default only.') }
+    rules: { temperature: onlyTheDefault, top_p: onlyTheDefault, top_k: onlyTheDefault }
   }
 ]

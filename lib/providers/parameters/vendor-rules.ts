@@ -26,6 +26,8 @@ const core: Rules = {
   prompt_cache_key: ignored,
   prompt_cache_retention: ignored
 }
+/** None of the sampling that OpenAI lacks. Servers refuse these fields (OpenAI, Groq, Mistral), or read past them without a word. */
+const openaiSampling: Rules = { top_k: unsupported(), min_p: unsupported(), top_a: unsupported(), repetition_penalty: unsupported() }
 const oneChoice = unsupported('one choice only.')
 const alwaysParallel = unsupported('calls in parallel cannot be turned off.')
 
@@ -37,15 +39,20 @@ const togetherLogprobs: Rule = {
 }
 
 export const vendorRules: Readonly<Record<VendorKind, Rules>> = {
-  openai: {},
+  openai: openaiSampling,
   azure: {
+    ...openaiSampling,
     service_tier: { ...supported, values: ['auto', 'default', 'priority'] },
     web_search_options: unsupported(),
     safety_identifier: ignored
   },
-  vllm: { ...core, user: supported },
+  vllm: { ...core, user: supported, top_a: unsupported() },
   ollama: {
     ...core,
+    ...openaiSampling,
+    top_k: unsupported('only its own API and a Modelfile set it.'),
+    min_p: unsupported('only its own API and a Modelfile set it.'),
+    repetition_penalty: unsupported('only its own API and a Modelfile set it.'),
     n: oneChoice,
     max_completion_tokens: renamed('max_tokens'),
     logit_bias: unsupported(),
@@ -54,6 +61,7 @@ export const vendorRules: Readonly<Record<VendorKind, Rules>> = {
   },
   groq: {
     ...core,
+    ...openaiSampling,
     n: oneChoice,
     stop: { ...supported, most: 4 },
     presence_penalty: unsupported('no model there supports it.'),
@@ -66,6 +74,7 @@ export const vendorRules: Readonly<Record<VendorKind, Rules>> = {
   },
   together: {
     ...core,
+    top_a: unsupported(),
     max_completion_tokens: renamed('max_tokens'),
     logprobs: togetherLogprobs,
     top_logprobs: { support: 'translated', note: 'goes into logprobs.', convert: () => undefined },
@@ -73,6 +82,7 @@ export const vendorRules: Readonly<Record<VendorKind, Rules>> = {
   },
   deepseek: {
     ...core,
+    ...openaiSampling,
     n: oneChoice,
     stop: { ...supported, most: 16 },
     max_completion_tokens: renamed('max_tokens'),
@@ -83,6 +93,7 @@ export const vendorRules: Readonly<Record<VendorKind, Rules>> = {
   },
   mistral: {
     ...core,
+    ...openaiSampling,
     temperature: { ...supported, clamp: [0, 1.5] },
     max_completion_tokens: renamed('max_tokens'),
     seed: renamed('random_seed'),
@@ -102,6 +113,8 @@ export const vendorRules: Readonly<Record<VendorKind, Rules>> = {
   },
   anthropic: {
     ...core,
+    ...openaiSampling,
+    top_k: translated,
     temperature: { ...translated, clamp: [0, 1], note: 'above 1 counts as 1.' },
     n: oneChoice,
     stop: translated,
@@ -125,6 +138,8 @@ export const vendorRules: Readonly<Record<VendorKind, Rules>> = {
   },
   gemini: {
     ...core,
+    ...openaiSampling,
+    top_k: translated,
     temperature: translated,
     top_p: translated,
     n: { ...translated, limit: [1, 8] },

@@ -14,11 +14,11 @@ interface Surface { readonly name: string, readonly schema: object, readonly lea
 
 const sampling = {
   taken: [
-    { temperature: 0 }, { temperature: 2 }, { temperature: null }, { top_p: 1 }, { presence_penalty: -2 }, { frequency_penalty: 2 }, { n: 1 }, { n: 128 }, { n: null },
+    { temperature: 0 }, { temperature: 2 }, { temperature: null }, { top_p: 1 }, { presence_penalty: -2 }, { frequency_penalty: 2 }, { n: 1 }, { n: 128 }, { n: null }, { top_k: -1 }, { top_k: 40, min_p: 0.1, top_a: 0, repetition_penalty: 1.1 },
     { stop: 'x' }, { stop: ['a', 'b', 'c', 'd'] }, { stop: null }, { logit_bias: { 50256: -100 } }, { logit_bias: null }, { unknown_field: [{}] }
   ],
   refused: [
-    { temperature: 2.1 }, { temperature: -1 }, { temperature: '1' }, { top_p: 1.1 }, { presence_penalty: 3 }, { n: 0 }, { n: 129 }, { n: 1.5 }, { stop: ['a', 'b', 'c', 'd', 'e'] }, { stop: [1] }, { logit_bias: { 1: 101 } }, { stream: 'yes' }, { model: '' }, { model: 7 }
+    { temperature: 2.1 }, { temperature: -1 }, { temperature: '1' }, { top_p: 1.1 }, { presence_penalty: 3 }, { n: 0 }, { n: 129 }, { n: 1.5 }, { top_k: '40' }, { min_p: 2 }, { stop: ['a', 'b', 'c', 'd', 'e'] }, { stop: [1] }, { logit_bias: { 1: 101 } }, { stream: 'yes' }, { model: '' }, { model: 7 }
   ]
 }
 

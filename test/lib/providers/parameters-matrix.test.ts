@@ -44,6 +44,10 @@ prompt_cache_key        s      s     i    i      i    i        i        i       
 prompt_cache_retention  s      s     i    i      i    i        i        i       s          i         i
 stream                  s      s     s    s      s    s        s        s       s          s         s
 stream_options          s      s     s    s      s    s        s        c       s          t         t
+top_k                   x      x     s    x      x    s        x        x       s          t         t
+min_p                   x      x     s    x      x    s        x        x       s          x         x
+top_a                   x      x     x    x      x    x        x        x       s          x         x
+repetition_penalty      x      x     s    x      x    s        x        x       s          x         x
 `
 const [head, ...lines] = matrix.trim().split('\n').map(line => line.trim().split(/\s+/))
 const kinds = head as VendorKind[]
@@ -83,7 +87,11 @@ const samples: Record<string, [value: unknown, ...neutral: unknown[]]> = {
   prompt_cache_key: ['k'],
   prompt_cache_retention: ['24h'],
   stream: [true],
-  stream_options: [{ include_usage: true }]
+  stream_options: [{ include_usage: true }],
+  top_k: [40, 0, -1],
+  min_p: [0.1, 0],
+  top_a: [0.1, 0],
+  repetition_penalty: [1.1, 1]
 }
 const base: ChatRequest = { model: 'public', messages: [{ role: 'user', content: 'hi' }] }
 const renames: Record<string, string> = { seed: 'random_seed', max_completion_tokens: 'max_tokens' }

@@ -32,10 +32,12 @@ const cases: [name: string, kind: VendorKind, upstream: string, given: Fields, s
   ['Claude 4.5 takes temperature or top_p', 'anthropic', 'claude-sonnet-4-5-20250929', { temperature: 0.2, top_p: 0.9 }, { temperature: 0.2 }, ['top_p']],
   ['Claude 4.5 takes top_p beside the default temperature', 'anthropic', 'claude-sonnet-4-5', { temperature: 1, top_p: 0.9 }, { temperature: 1, top_p: 0.9 }],
   ['Claude 4.7 takes neither', 'anthropic', 'claude-opus-4-7', { temperature: 0.2, top_p: 0.9 }, {}, ['temperature', 'top_p']],
-  ['Claude 5 takes neither', 'anthropic', 'claude-sonnet-5', { temperature: 0.2 }, {}, ['temperature']],
+  ['Claude 5 takes neither', 'anthropic', 'claude-sonnet-5', { temperature: 0.2, top_k: 3 }, {}, ['temperature', 'top_k']],
+  ['Claude 4.5 takes top_k', 'anthropic', 'claude-sonnet-4-5', { top_k: 3 }, { top_k: 3 }],
   ['the date of a Claude 4 is no version', 'anthropic', 'claude-opus-4-20250514', { temperature: 0.2, top_p: 0.9 }, { temperature: 0.2, top_p: 0.9 }],
   ['Claude 3.5 takes both', 'anthropic', 'claude-3-5-sonnet-20241022', { temperature: 0.2, top_p: 0.9 }, { temperature: 0.2, top_p: 0.9 }],
-  ['unknown fields go on', 'mistral', 'm', { safe_prompt: true, top_k: 3 }, { safe_prompt: true, top_k: 3 }],
+  ['unknown fields go on', 'mistral', 'm', { safe_prompt: true }, { safe_prompt: true }],
+  ['top_k is not sent to OpenAI', 'openai', 'gpt-4o', { top_k: 3 }, {}, ['top_k']],
   ['Mistral is not asked for usage in its stream', 'mistral', 'm', { stream: true, stream_options: { include_usage: true } }, { stream: true }]
 ]
 for (const [name, kind, upstream, given, sent, dropped = []] of cases) {

@@ -8,9 +8,9 @@ const usageChunk = JSON.stringify({ id: 'chatcmpl-42', object: 'chat.completion.
 
 test('a prompt becomes one user message with its settings', t => {
   t.deepEqual(completionsToChat({
-    model: 'm', prompt: ['Once'], max_tokens: 5, temperature: 0.1, stop: ['\n'], stream: true, stream_options: { include_usage: true }, user: 'u', n: 2, best_of: 2, echo: false, suffix: null, logprobs: null, seed: 1
+    model: 'm', prompt: ['Once'], max_tokens: 5, temperature: 0.1, stop: ['\n'], stream: true, stream_options: { include_usage: true }, user: 'u', n: 2, top_k: 40, min_p: 0.1, best_of: 2, echo: false, suffix: null, logprobs: null, seed: 1
   }), {
-    model: 'm', messages: [{ role: 'user', content: 'Once' }], max_completion_tokens: 5, temperature: 0.1, stop: ['\n'], stream: true, stream_options: { include_usage: true }, user: 'u', n: 2, seed: 1
+    model: 'm', messages: [{ role: 'user', content: 'Once' }], max_completion_tokens: 5, temperature: 0.1, stop: ['\n'], stream: true, stream_options: { include_usage: true }, user: 'u', n: 2, top_k: 40, min_p: 0.1, seed: 1
   })
 })
 

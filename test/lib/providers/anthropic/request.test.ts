@@ -30,6 +30,8 @@ const cases: ReadonlyArray<readonly [title: string, request: Partial<ChatRequest
   ['a stop text becomes a list', { stop: 'END' }, { stop_sequences: ['END'] }],
   ['stop texts stay a list', { stop: ['A', 'B'] }, { stop_sequences: ['A', 'B'] }],
   ['temperature and top_p go on as they are', { temperature: 0.3, top_p: 0.8 }, { temperature: 0.3, top_p: 0.8 }],
+  ['top_k goes on as it is', { top_k: 40 }, { top_k: 40 }],
+  ['a top_k of all tokens is not sent', { top_k: -1 }, { top_k: undefined }],
   ['safety_identifier wins over user', { user: 'u', safety_identifier: 's' }, { metadata: { user_id: 's' } }],
   ['user is told as metadata', { user: 'u' }, { metadata: { user_id: 'u' } }],
   ['the default tier is the standard one only', { service_tier: 'default' }, { service_tier: 'standard_only' }],

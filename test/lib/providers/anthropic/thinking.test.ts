@@ -22,7 +22,7 @@ const cases: ReadonlyArray<readonly [title: string, request: Partial<ChatRequest
   ['a newer model thinks adaptively, by effort', { model: adaptive, reasoning_effort: 'high' }, { thinking: { type: 'adaptive', display: 'summarized' }, output_config: { effort: 'high' }, max_tokens: 4096 }],
   ['the least effort is low', { model: adaptive, reasoning_effort: 'minimal' }, { output_config: { effort: 'low' } }],
   ['effort none switches thinking off', { model: adaptive, reasoning_effort: 'none' }, { thinking: { type: 'disabled' }, output_config: undefined }],
-  ['thinking drops the temperature', { model: adaptive, reasoning_effort: 'low', temperature: 0.2, top_p: 0.5 }, { temperature: undefined, top_p: undefined }],
+  ['thinking drops the temperature', { model: adaptive, reasoning_effort: 'low', temperature: 0.2, top_p: 0.5, top_k: 40 }, { temperature: undefined, top_p: undefined, top_k: undefined }],
   ['a temperature stays where thinking is switched off', { model: budget, reasoning_effort: 'none', temperature: 0.2 }, { temperature: 0.2 }],
   ['a forced tool excludes a thinking budget (litellm #8901)', { model: budget, reasoning_effort: 'high', tools, tool_choice: 'required' }, { ...off, tool_choice: { type: 'any' } }],
   ['a forced tool leaves a newer model its effort only', { model: adaptive, reasoning_effort: 'high', tools, tool_choice: { type: 'function', function: { name: 'weather' } } }, { thinking: undefined, output_config: { effort: 'high' } }],

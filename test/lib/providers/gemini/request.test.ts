@@ -19,6 +19,8 @@ const parameters: ReadonlyArray<readonly [name: string, fields: Partial<ChatRequ
   ['temperature up to 2', { temperature: 2 }, { temperature: 2 }],
   ['temperature 0', { temperature: 0 }, { temperature: 0 }],
   ['top_p', { top_p: 0.5 }, { topP: 0.5 }],
+  ['top_k', { top_k: 40 }, { topK: 40 }],
+  ['top_k of all tokens', { top_k: 0 }, undefined],
   ['n', { n: 3 }, { candidateCount: 3 }],
   ['max_tokens', { max_tokens: 7 }, { maxOutputTokens: 7 }],
   ['max_completion_tokens before max_tokens', { max_tokens: 7, max_completion_tokens: 9 }, { maxOutputTokens: 9 }],
