@@ -1,4 +1,5 @@
 import test from 'ava'
+import { toClientError } from '../../../../lib/gateway/client-error.ts'
 import { createAnthropic } from '../../../../lib/providers/anthropic/index.ts'
 import type { Message, MessageEvent } from '../../../../lib/providers/anthropic/wire.ts'
 import { ProviderFailure } from '../../../../lib/providers/types.ts'
@@ -76,6 +77,28 @@ test('anthropic messages: events without a name get one, as the SDK passes over 
   t.deepEqual(events.map(event => event.name), ['message_start', 'message_stop'])
   t.is(outcome!.usage!.inputTokens, 3)
 })
+
+for (const [title, said] of [
+  ['an account without credit', 'Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits.'],
+  ['an account at its own limit', 'You have reached your specified API usage limits. You will regain access on 2026-12-01 at 00:00 UTC.']
+] as const) {
+  test(`anthropic messages: ${title} is no fault of the request: its credential rests and another answers`, async t => {
+    const keys: unknown[] = []
+    const upstream = await startUpstream((request, response) => {
+      keys.push(request.headers['x-api-key'])
+      const poor = request.headers['x-api-key'] === 'poor'
+      response.writeHead(poor ? 400 : 200, { 'content-type': 'application/json' })
+      response.end(JSON.stringify(poor ? { type: 'error', error: { type: 'invalid_request_error', message: said } } : { id: 'msg_1', type: 'message', content: [] }))
+    })
+    const provider = createAnthropic({ ...configAt(`${upstream.url}/v1`), credentials: [{ id: 'one', secret: 'poor' }, { id: 'two', secret: 'rich' }] })
+    t.teardown(async () => { await provider.close(); await upstream.close() })
+    const failed = await t.throwsAsync(provider.call(requestOf(body, endpoint)), { instanceOf: ProviderFailure }) as ProviderFailure
+    t.like(failed.class, { code: 'quota_exceeded', retryable: true }, 'another credential may do')
+    t.deepEqual(toClientError(failed).params, { reason: 'the quota or credit of the account there is used up.' })
+    await provider.call(requestOf(body, endpoint))
+    t.deepEqual(keys, ['poor', 'rich'])
+  })
+}
 
 test('anthropic messages: a prompt that is too long is told apart from other bad requests', async t => {
   const upstream = await startUpstream((_request, response) => {
