@@ -10,7 +10,7 @@ import { sinkWithoutContentParts, withoutContentParts } from './openai/content-p
 import { encodeVectors } from './openai/encode-vectors.ts'
 import { lastUsage } from './openai/last-usage.ts'
 import { createPaths } from './openai/paths.ts'
-import { errorInside, isError, readError } from './openai/read-error.ts'
+import { errorInside, errorOfChoice, isError, readError } from './openai/read-error.ts'
 import { createResponsesReader } from './openai/responses-stream.ts'
 import type { StreamReader } from './openai/stream-reader.ts'
 import { ProviderFailure } from './types.ts'
@@ -58,7 +58,8 @@ function readAnswer (upstream: Upstream, answer: HttpAnswer): ProviderAnswer {
   if (last !== null) return { statusCode, requestId, body: text, usage: readUsage(last.usage, last.tier) }
   const parsed = parseObject(text)
   if (parsed === null) throw ownFailure('answer_invalid', true, { statusCode, requestId })
-  if (isError(parsed)) throw errorInside(upstream, parsed, answer)
+  const error = isError(parsed) ? parsed : errorOfChoice(parsed)
+  if (error !== null) throw errorInside(upstream, error, answer)
   return { statusCode, requestId, body: text, usage: readUsage(parsed.usage, parsed.service_tier) }
 }
 

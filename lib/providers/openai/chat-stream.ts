@@ -4,6 +4,7 @@ import { isObject } from '../json-object.ts'
 import type { StreamEvent, StreamSink } from '../types.ts'
 import type { Upstream } from '../upstream.ts'
 import { readTier, readUsage } from '../usage.ts'
+import { errorInside, errorOfChoice } from './read-error.ts'
 import { acceptWith, isWholeObject, parseEvent, throwError } from './stream-reader.ts'
 import type { StreamReader } from './stream-reader.ts'
 
@@ -32,7 +33,8 @@ export function createChatReader (upstream: Upstream, sink: StreamSink, showsUsa
       return null
     }
     if (data === '') return null
-    throwError(upstream, event)
+    const suspect = throwError(upstream, event)
+    if (suspect !== null) throwEnd(suspect)
     if (!isWholeObject(data)) throw ownFailure('answer_invalid', true)
     if (first) {
       first = false
@@ -42,6 +44,14 @@ export function createChatReader (upstream: Upstream, sink: StreamSink, showsUsa
     if (showsUsage) return unnamed(event)
     const shown = data.replace(nullUsage, '')
     return shown === data ? unnamed(event) : { name: null, data: shown }
+  }
+
+  /** A last chunk that says the answer failed; it may tell the usage too. */
+  const throwEnd = (parsed: Record<string, unknown>): void => {
+    const error = errorOfChoice(parsed)
+    if (error === null) return
+    usage = readUsage(parsed.usage, parsed.service_tier ?? tier) ?? usage
+    throw errorInside(upstream, error, null)
   }
 
   const readTold = (event: StreamEvent): StreamEvent | null => {

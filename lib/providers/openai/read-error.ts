@@ -24,6 +24,16 @@ export function isError (parsed: Readonly<Record<string, unknown>>): boolean {
   return isObject(error) || (typeof error === 'string' && error !== '') || parsed.object === 'error' || parsed.type === 'error'
 }
 
+/**
+ * The error of a chat that ended in one: a choice whose finish_reason is `error`, with the error in it (OpenRouter) or without a word
+ * (Mistral). null = it did not.
+ */
+export function errorOfChoice ({ choices }: Readonly<Record<string, unknown>>): { readonly error: Record<string, unknown> } | null {
+  if (!Array.isArray(choices)) return null
+  const failed = (choices as unknown[]).find(choice => isObject(choice) && choice.finish_reason === 'error') as Record<string, unknown> | undefined
+  return failed === undefined ? null : { error: isObject(failed.error) ? failed.error : {} }
+}
+
 /** The failure that an error inside a 2xx is. */
 export function errorInside (upstream: Upstream, parsed: Record<string, unknown>, answer: HttpAnswer | null): ProviderFailure {
   return upstream.failure(readError(parsed), answer?.statusCode ?? 200, {

@@ -43,12 +43,13 @@ export function acceptWith (sink: StreamSink, read: (event: StreamEvent) => Stre
  */
 const speaksOfError = /"error"\s*[:,}\]]/
 
-/** Throws what an event tells of a failure. */
-export function throwError (upstream: Upstream, { name, data }: StreamEvent): void {
-  if (name !== 'error' && !speaksOfError.test(data)) return
+/** Throws what an event tells of a failure. Gives what was parsed for it; null = nothing was. */
+export function throwError (upstream: Upstream, { name, data }: StreamEvent): Record<string, unknown> | null {
+  if (name !== 'error' && !speaksOfError.test(data)) return null
   const parsed = parseObject(data)
   if (name === 'error') throw errorInside(upstream, parsed ?? { message: data }, null)
   if (parsed !== null && isError(parsed)) throw errorInside(upstream, parsed, null)
+  return parsed
 }
 
 /** What can be told of an event without parsing it: one that was cut off would break the client's parser instead. */

@@ -112,6 +112,21 @@ function body (parsed: Record<string, unknown>): Pick<ProviderStreamRequest, 'bo
   return { parsed, body: JSON.stringify(parsed) }
 }
 
+const failedEnd = (more: object = {}): string => JSON.stringify({ id: 'c', choices: [{ index: 0, delta: { content: '' }, finish_reason: 'error', ...more }], usage })
+
+test('a chunk that ends with finish_reason error, as Mistral\'s and OpenRouter\'s may, is a failure with the usage it told', async t => {
+  const mistral = await setUp(t, sends(sse(chunk('a', ''), failedEnd(), '[DONE]')), { kind: 'mistral' })
+  const plain = await failureOf(t, mistral.provider.stream(mistral.request))
+  t.like(plain, { message: 'The provider failed.', class: { code: 'server_error', retryable: true }, partialUsage: read })
+  const openrouter = await setUp(t, sends(sse(chunk('a', ''), failedEnd({ error: { code: 503, message: 'No instance left' } }), '[DONE]')), { kind: 'openrouter' })
+  const told = await failureOf(t, openrouter.provider.stream(openrouter.request))
+  t.like(told, { message: 'No instance left', class: { code: 'overloaded' }, partialUsage: read })
+  const spoken = chunk('"finish_reason":"error",', '')
+  const fine = await setUp(t, sends(sse(spoken, '[DONE]')))
+  await fine.provider.stream(fine.request)
+  t.deepEqual(dataOf(fine.events), [spoken], 'a text that says so is none')
+})
+
 test('usage told in every chunk is the last one told, with the tier', async t => {
   const told = (completion: number): string => JSON.stringify({ service_tier: 'flex', choices: [{ delta: {} }], usage: { prompt_tokens: 9, completion_tokens: completion } })
   const { provider, request, events } = await setUp(t, sends(sse(told(1), told(2), told(4), '[DONE]')))

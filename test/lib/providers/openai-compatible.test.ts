@@ -253,6 +253,16 @@ test('a 200 with an error in it is that error, and error: null is none', async t
   t.is((await provider.call({ ...request, body: '{"error":null}' })).statusCode, 200)
 })
 
+test('an answer that ends with finish_reason error, as Mistral\'s and OpenRouter\'s may, is a failure, long or short', async t => {
+  const choices = (content: string, more: object = {}): string =>
+    JSON.stringify({ choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'error', ...more }], usage: { prompt_tokens: 1, completion_tokens: 1 } })
+  const bodies = [choices('Half'), choices('Half. '.repeat(10_000)), choices('', { error: { code: 429, message: 'Slow down' } })]
+  const { provider } = await setUp(t, (_request, response) => { response.writeHead(200, { 'content-type': 'application/json' }).end(bodies.shift()) }, { kind: 'mistral' })
+  t.like(await failureOf(t, provider.call(request)), { message: 'The provider failed.', class: { code: 'server_error', retryable: true } })
+  t.like(await failureOf(t, provider.call(request)), { class: { code: 'server_error' } })
+  t.like(await failureOf(t, provider.call(request)), { message: 'Slow down', class: { code: 'rate_limited' } })
+})
+
 test('a reset connection is a reset, and no connection stays', async t => {
   const { provider, upstream } = await setUp(t, request => { request.socket.resetAndDestroy() })
   t.deepEqual((await failureOf(t, provider.call(request))).class, { code: 'connection_reset', retryable: true, throttled: false, retryAfter: null })
