@@ -27,7 +27,7 @@ export interface StreamTranslator {
 export function translate (endpoint: Endpoint, body: Readonly<Record<string, unknown>>): Translation | null {
   const model = String(body.model)
   if (endpoint === '/v1/messages') {
-    return { chat: messagesToChat(body), answer: completion => chatToMessage(completion, model), stream: () => createMessagesStream(model) }
+    return { chat: messagesToChat(body), answer: (completion, usage) => chatToMessage(completion, model, usage), stream: () => createMessagesStream(model) }
   }
   if (endpoint === '/v1/completions') {
     return { chat: completionsToChat(body), answer: completion => chatToCompletion(completion), stream: () => createCompletionsStream() }

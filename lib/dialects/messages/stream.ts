@@ -1,6 +1,7 @@
 import type { FinishReason, ReceivedChunk, ThinkingBlock } from '../../contracts/chat.ts'
 import type { Usage } from '../../contracts/prices.ts'
 import type { StreamEvent } from '../../providers/types.ts'
+import { readTier } from '../../providers/usage.ts'
 import { thoughtOf } from '../thought.ts'
 import { callId, emptyMessage, stopReason } from './answer.ts'
 import { createCallQueue } from './call-queue.ts'
@@ -41,10 +42,13 @@ export function createMessagesStream (model: string): MessagesStream {
     events.push({ name, data: JSON.stringify({ type: name, ...fields }) })
   }
 
-  function start (id: string): void {
+  /** The tier has no other place: Anthropic's message_delta has none. Vendors tell it from the first chunk on. */
+  function start (id: string, told?: unknown): void {
     if (completionId !== null) return
     completionId = id
-    emit('message_start', { message: emptyMessage(id, model) })
+    const tier = readTier(told)
+    const message = emptyMessage(id, model)
+    emit('message_start', { message: tier === null ? message : { ...message, usage: messageUsage({ inputTokens: 0, cachedInputTokens: 0, outputTokens: 0, reasoningTokens: 0, tier }) } })
   }
 
   function begin (type: 'text' | 'thinking' | 'tool_use', content: Readonly<Record<string, unknown>>): void {
@@ -102,8 +106,8 @@ export function createMessagesStream (model: string): MessagesStream {
 
   return {
     push (data) {
-      const chunk = JSON.parse(data) as ReceivedChunk
-      start(chunk.id ?? '')
+      const chunk = JSON.parse(data) as ReceivedChunk & { readonly service_tier?: unknown }
+      start(chunk.id ?? '', chunk.service_tier)
       const choice = chunk.choices?.[0]
       if (choice === undefined || choice.index !== 0) return take()
       const delta = choice.delta ?? {}
