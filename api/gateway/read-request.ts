@@ -30,6 +30,7 @@ export function readRequest (request: Received, endpoint: Endpoint, state: Contr
     signal,
     cache: readCacheWish(request.headers['x-sira-cache']),
     traceparent: request.headers.traceparent as string | undefined,
+    anthropicBeta: endpoint === '/v1/messages' ? readBeta(request.headers['anthropic-beta']) : undefined,
     unsupported: readUnsupported(request.headers['x-sira-unsupported-params'])
   }
 }
@@ -69,6 +70,15 @@ export function readCacheWish (header: string | string[] | undefined): CacheWish
     else throw new SiraError('invalid_parameter', { param: 'x-sira-cache', reason: `off, refresh or ttl=seconds (1 to ${longestTtl}) is needed.` }, { param: 'x-sira-cache' })
   }
   return { mode, ttlSeconds }
+}
+
+/** Names of a few dozen characters, with commas; more would be no header of Anthropic's SDK. */
+const longestBeta = 1_000
+
+function readBeta (header: string | string[] | undefined): string | undefined {
+  const beta = Array.isArray(header) ? header.join(',') : header
+  if (beta === undefined || beta.length <= longestBeta) return beta
+  throw new SiraError('invalid_parameter', { param: 'anthropic-beta', reason: `at most ${longestBeta} characters are possible.` }, { param: 'anthropic-beta' })
 }
 
 function readUnsupported (header: string | string[] | undefined): 'refuse' | 'drop' | null {

@@ -23,6 +23,8 @@ export interface GatewayRequest {
   readonly cache: CacheWish
   /** W3C trace context of the caller, where it sent one. */
   readonly traceparent: string | undefined
+  /** Beta features of Anthropic's that a caller of /v1/messages asks for (header anthropic-beta). */
+  readonly anthropicBeta?: string | undefined
   /** Overrides the model's rule for parameters a target cannot do; null = the model's. */
   readonly unsupported: 'refuse' | 'drop' | null
 }

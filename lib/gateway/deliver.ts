@@ -21,6 +21,7 @@ export interface Prepared {
   readonly body: string | Buffer
   readonly parsed?: Readonly<Record<string, unknown>> | undefined
   readonly wire?: Buffer | undefined
+  readonly anthropicBeta?: string | undefined
 }
 
 export interface DeliveryRequest {
@@ -177,12 +178,12 @@ function attempt (
   const provider = providers.get(target.provider.name)!
   const { timeout, idleTimeout } = target.model.policy
   const { sink, signal, maxAnswerBytes } = request
-  const { endpoint, body, parsed, wire } = prepared
+  const { endpoint, body, parsed, wire, anthropicBeta } = prepared
   const clientRequestId = `${request.id}:${number}`
   if (sink === null) {
     // at least a moment: a deadline that is over was caught before
     const left = Math.max(1, Math.min(timeout, request.deadline - performance.now()))
-    return provider.call({ endpoint, body, parsed, wire, clientRequestId, signal, timeout: left, maxAnswerBytes })
+    return provider.call({ endpoint, body, parsed, wire, anthropicBeta, clientRequestId, signal, timeout: left, maxAnswerBytes })
   }
   let begun = false
   return provider.stream({
@@ -190,6 +191,7 @@ function attempt (
     body,
     parsed,
     wire,
+    anthropicBeta,
     clientRequestId,
     signal,
     timeout,

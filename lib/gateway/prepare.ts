@@ -29,7 +29,7 @@ export function fitTo (target: Target, provider: Provider | undefined, request: 
   if (provider?.endpoints.has(endpoint) === true) {
     if (endpoint !== '/v1/chat/completions') {
       const sent = withNativeHistory(endpoint, body)
-      return { endpoint, body: forwardBody(sent === body ? text : JSON.stringify(sent), sent, { model: upstream }), dropped: [], translation: null }
+      return { endpoint, body: forwardBody(sent === body ? text : JSON.stringify(sent), sent, { model: upstream }), anthropicBeta: request.anthropicBeta, dropped: [], translation: null }
     }
     const fitted = fitParameters(kind, upstream, body as ChatRequest, rule)
     return chatBody(kind, fitted.changed ? null : text, fitted.body, upstream, fitted.dropped, null)
@@ -52,7 +52,7 @@ export async function fitLarge (target: Target, provider: Provider | undefined, 
     small: body, endpoint, native, kind: target.provider.kind, upstream, unsupported: request.unsupported ?? target.model.policy.unsupported
   }, request.signal)
   const parsed = { ...(translation === null ? body : translation.chat), model: upstream }
-  return { endpoint: native ? endpoint : '/v1/chat/completions', body: '', parsed, wire: Buffer.from(wire.buffer, wire.byteOffset, wire.byteLength), dropped, translation }
+  return { endpoint: native ? endpoint : '/v1/chat/completions', anthropicBeta: request.anthropicBeta, body: '', parsed, wire: Buffer.from(wire.buffer, wire.byteOffset, wire.byteLength), dropped, translation }
 }
 
 /** Adapters that translate read `parsed`; those that do not send the text. */

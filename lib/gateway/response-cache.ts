@@ -93,7 +93,7 @@ function ttlOf ({ cache, caller, large }: GatewayRequest): number | null {
   return cache.mode === 'off' ? null : cache.ttlSeconds ?? caller.cacheTtlSeconds ?? null
 }
 
-/** The body as it came: another order of its fields, or another space, is another request. */
-function hashOf ({ endpoint, text }: GatewayRequest, stream: boolean): string {
-  return createHash('sha256').update(`${endpoint}\n${stream ? 'stream' : 'whole'}\n`).update(text).digest('hex')
+/** The body as it came: another order of its fields, or another space, is another request; so are other beta features. */
+function hashOf ({ endpoint, text, anthropicBeta }: GatewayRequest, stream: boolean): string {
+  return createHash('sha256').update(`${endpoint}\n${stream ? 'stream' : 'whole'}\n${anthropicBeta === undefined ? '' : `${anthropicBeta}\n`}`).update(text).digest('hex')
 }

@@ -16,6 +16,8 @@ export interface ProviderRequest {
    * `parsed` then has stand-ins for its bulk and `body` is empty.
    */
   readonly wire?: Buffer | undefined
+  /** What the caller asked for in the header `anthropic-beta`; sent on where the endpoint is /v1/messages. */
+  readonly anthropicBeta?: string | undefined
   /** Sent as X-Client-Request-Id; the simulator's log shows it. At most 512 ASCII characters. */
   readonly clientRequestId: string
   /** Aborts the call; the promise then rejects with a ProviderFailure of code `aborted`. */

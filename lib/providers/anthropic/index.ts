@@ -28,8 +28,15 @@ export function createAnthropic (provider: ProviderConfig): Provider {
   const upstream = createUpstream(provider, readAnthropicError)
   const path = `${upstream.prefix}/messages`
   const headers = ['anthropic-version', anthropicVersion]
-  const toCall = ({ clientRequestId, signal, timeout, maxAnswerBytes }: ProviderRequest, body: string | Buffer): UpstreamCall =>
-    ({ path, headers, body, clientRequestId, signal, timeout, maxAnswerBytes })
+  const toCall = ({ endpoint, anthropicBeta, clientRequestId, signal, timeout, maxAnswerBytes }: ProviderRequest, body: string | Buffer): UpstreamCall => ({
+    path,
+    headers: anthropicBeta === undefined || endpoint !== '/v1/messages' ? headers : [...headers, 'anthropic-beta', anthropicBeta],
+    body,
+    clientRequestId,
+    signal,
+    timeout,
+    maxAnswerBytes
+  })
 
   return {
     name: provider.name,
