@@ -2,7 +2,7 @@ import type { ChatRequest } from '../contracts/chat.ts'
 import type { GatewayRequest, LargeBody } from '../contracts/gateway.ts'
 import { SiraError } from '../errors.ts'
 import { forwardBody } from '../providers/forward-body.ts'
-import { fitParameters } from '../providers/parameters/index.ts'
+import { fitEmbeddings, fitParameters } from '../providers/parameters/index.ts'
 import type { Provider } from '../providers/types.ts'
 import { vendors } from '../providers/vendors.ts'
 import { renderLarge } from './large-body/index.ts'
@@ -28,8 +28,8 @@ export function fitTo (target: Target, provider: Provider | undefined, request: 
   const rule = request.unsupported ?? target.model.policy.unsupported
   if (provider?.endpoints.has(endpoint) === true) {
     if (endpoint !== '/v1/chat/completions') {
-      const sent = withNativeHistory(endpoint, body)
-      return { endpoint, body: forwardBody(sent === body ? text : JSON.stringify(sent), sent, { model: upstream }), anthropicBeta: request.anthropicBeta, dropped: [], translation: null }
+      const { body: sent, dropped } = endpoint === '/v1/embeddings' ? fitEmbeddings(kind, body, rule) : { body: withNativeHistory(endpoint, body), dropped: [] }
+      return { endpoint, body: forwardBody(sent === body ? text : JSON.stringify(sent), sent, { model: upstream }), anthropicBeta: request.anthropicBeta, dropped, translation: null }
     }
     const fitted = fitParameters(kind, upstream, body as ChatRequest, rule)
     return chatBody(kind, fitted.changed ? null : text, fitted.body, upstream, fitted.dropped, null)

@@ -11,7 +11,7 @@ import { SiraError } from '../../errors.ts'
 import { toMessagesRequest } from '../../providers/anthropic/request.ts'
 import { toBatchEmbedContents } from '../../providers/gemini/embeddings.ts'
 import { toGenerateContent } from '../../providers/gemini/request.ts'
-import { fitParameters } from '../../providers/parameters/index.ts'
+import { fitEmbeddings, fitParameters } from '../../providers/parameters/index.ts'
 import type { Endpoint } from '../../providers/types.ts'
 import { vendors, type VendorKind } from '../../providers/vendors.ts'
 import { withNativeHistory } from '../native-history.ts'
@@ -74,7 +74,10 @@ export async function render (order: RenderOrder): Promise<Told<Rendered>> {
   return await told(() => {
     const { endpoint, native, kind, upstream, unsupported } = order
     const body = unite(order.small, readObject(order.bytes).body, order.bulk)
-    if (endpoint === '/v1/embeddings' && vendors[kind].dialect === 'gemini') return { wire: encode(toBatchEmbedContents({ ...body, model: upstream, input: body.input })), dropped: [] }
+    if (endpoint === '/v1/embeddings') {
+      const { body: fitted, dropped } = fitEmbeddings(kind, body, unsupported)
+      return { wire: encode(vendors[kind].dialect === 'gemini' ? toBatchEmbedContents({ ...fitted, model: upstream, input: fitted.input }) : { ...fitted, model: upstream }), dropped }
+    }
     if (native && endpoint !== '/v1/chat/completions') return { wire: encode({ ...withNativeHistory(endpoint, body), model: upstream }), dropped: [] }
     const chat = native ? body as unknown as ChatRequest : translate(endpoint, body)!.chat
     const { body: fitted, dropped } = fitParameters(kind, upstream, chat, unsupported)

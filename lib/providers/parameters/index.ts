@@ -1,2 +1,3 @@
 export { describeParameters } from './describe.ts'
 export { fitParameters } from './fit.ts'
+export { fitEmbeddings } from './fit-embeddings.ts'
