@@ -12,7 +12,7 @@ import { answerBadUrl, installErrors } from './plugins/errors.ts'
 import { boundReceiving } from './plugins/request-timeout.ts'
 import { compileValidator, refuseDeepBodies } from './plugins/validation.ts'
 import { attachSocket, jobSocketPath } from './realtime/socket.ts'
-import { attachChatSocket, chatSocketPath } from './realtime/chat-socket.ts'
+import { attachChatSocket, isForChatSocket } from './realtime/chat-socket.ts'
 import { passOverOtherUpgrades } from './realtime/other-upgrades.ts'
 import health from './routes/health.ts'
 import metrics from './routes/metrics.ts'
@@ -104,7 +104,7 @@ export async function buildApp (dependencies: Dependencies, options: FastifyServ
     polling: api.processes === 1
   })
   const chatSocket = attachChatSocket(app, isTrustedProxy)
-  passOverOtherUpgrades(app.server, url => url.startsWith(jobSocketPath) || url.split('?')[0] === chatSocketPath)
+  passOverOtherUpgrades(app.server, url => url.startsWith(jobSocketPath) || isForChatSocket(url))
   app.addHook('preClose', async () => { await Promise.all([socket.close(), chatSocket.close()]) })
   answerDirectly(app)
   return app

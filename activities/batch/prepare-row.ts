@@ -1,6 +1,6 @@
 import type { BatchRow } from '../../lib/batch-input/parse-chunk.ts'
 import type { PriceBook } from '../../lib/contracts/prices.ts'
-import { countAnswers, hasOutput } from '../../lib/domain/estimate-tokens.ts'
+import { boundOutput } from '../../lib/domain/estimate-tokens.ts'
 
 /**
  * A row as it waits for its turn: the body is text already. Thousands wait at once, and as objects they would outlive
@@ -20,17 +20,8 @@ export interface Row {
 const ASSUMED_OUTPUT_TOKENS = 1_024
 
 export function prepareRow ({ line, customId, model, body }: BatchRow, prices: PriceBook, endpoint: string): Row {
-  const outputTokens = hasOutput(endpoint) ? mostOutputTokens(body) : 0
+  const outputTokens = boundOutput(endpoint, body, ASSUMED_OUTPUT_TOKENS).most
   const { upstream } = prices[model]!
   if (upstream !== model) body.model = upstream
   return { line, customId, model, body: JSON.stringify(body), outputTokens }
-}
-
-function mostOutputTokens (body: Readonly<Record<string, unknown>>): number {
-  const each = positive(body.max_completion_tokens) ?? positive(body.max_output_tokens) ?? positive(body.max_tokens) ?? ASSUMED_OUTPUT_TOKENS
-  return each * countAnswers(body)
-}
-
-function positive (value: unknown): number | null {
-  return typeof value === 'number' && value > 0 && Number.isFinite(value) ? Math.ceil(value) : null
 }

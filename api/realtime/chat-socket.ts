@@ -23,7 +23,7 @@ import { createKeyWatch } from './key-watch.ts'
 import { readLargeMessage } from './large-message.ts'
 import { toSiraError } from './to-sira-error.ts'
 
-export const chatSocketPath = '/api/v1/chat/stream'
+const chatSocketPath = '/api/v1/chat/stream'
 /** Requests under way on one socket. */
 const mostRequests = 64
 const mostSockets = 5_000
@@ -55,6 +55,10 @@ interface Client {
   readonly running: Map<string, AbortController>
 }
 
+export function isForChatSocket (url: string): boolean {
+  return url.split('?')[0] === chatSocketPath
+}
+
 /**
  * Chat streams over a WebSocket: one socket, many requests by id, each cancelled for itself. The key comes in the
  * Authorization or x-api-key header, or from a browser, which cannot send headers, as the subprotocol `sira.key.<key>`
@@ -76,7 +80,7 @@ export function attachChatSocket (app: FastifyInstance, isTrustedProxy: (address
   }, heartbeat)
 
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    if (request.url?.split('?')[0] !== chatSocketPath) return
+    if (!isForChatSocket(request.url!)) return
     socket.on('error', () => { socket.destroy() })
     admit(request).then(entry => {
       server.handleUpgrade(request, socket, head, connected => { open(connected, socket, entry) })

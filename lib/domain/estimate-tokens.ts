@@ -62,7 +62,7 @@ export function hasOutput (endpoint: string): boolean {
   return endpoint !== '/v1/embeddings' && endpoint !== '/v1/moderations'
 }
 
-/** How much output a request may lead to. `modelMost` is the model's own maximum, where known. */
+/** How much output a request may lead to. `modelMost` is the model's own maximum, or what is taken for it; null = not known. */
 export function boundOutput (endpoint: string, body: Readonly<Record<string, unknown>>, modelMost: number | null): OutputBound {
   if (!hasOutput(endpoint)) return { expected: 0, most: 0 }
   const asked = positive(body.max_completion_tokens) ?? positive(body.max_tokens) ?? positive(body.max_output_tokens)
@@ -72,7 +72,7 @@ export function boundOutput (endpoint: string, body: Readonly<Record<string, unk
 }
 
 /** How many answers a request makes a model write, for each of which the most tokens count: `best_of` are written and `n` come back, for every prompt. */
-export function countAnswers ({ n, best_of: bestOf, prompt }: Readonly<Record<string, unknown>>): number {
+function countAnswers ({ n, best_of: bestOf, prompt }: Readonly<Record<string, unknown>>): number {
   const prompts = Array.isArray(prompt) && typeof prompt[0] !== 'number' ? Math.max(1, prompt.length) : 1
   return Math.max(positive(n) ?? 1, positive(bestOf) ?? 1) * prompts
 }

@@ -22,10 +22,12 @@ const rules: Readonly<Partial<Record<VendorKind, Readonly<Record<string, Rule>>>
  * target cannot do is refused with SiraError `unsupported_parameter`, or left out and named, whichever `otherwise` says.
  */
 export function fitEmbeddings (kind: VendorKind, body: Body, otherwise: 'refuse' | 'drop'): { readonly body: Body, readonly dropped: readonly string[] } {
+  const own = rules[kind]
+  if (own === undefined) return { body, dropped: [] }
   const fitted: Record<string, unknown> = { ...body }
   const dropped: string[] = []
   let changed = false
-  for (const [name, { support, as, note = '' }] of Object.entries(rules[kind] ?? {})) {
+  for (const [name, { support, as, note = '' }] of Object.entries(own)) {
     const value = body[name]
     if (value === undefined) continue
     changed = true

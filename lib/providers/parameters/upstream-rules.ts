@@ -10,8 +10,8 @@ interface UpstreamRow {
 }
 
 const openai: readonly VendorKind[] = ['openai', 'azure']
-const onlyDefault = unsupported('models that reason take the default only.')
-const onlyTheDefault = unsupported('the model takes the default only.')
+const reasonersDefault = unsupported('models that reason take the default only.')
+const modelsDefault = unsupported('the model takes the default only.')
 const noLogprobs = unsupported('models that reason give none.')
 
 export const upstreamRows: readonly UpstreamRow[] = [
@@ -20,11 +20,11 @@ export const upstreamRows: readonly UpstreamRow[] = [
     kinds: openai,
     pattern: /^(?:ft:)?(?:o\d|gpt-5(?![.\d]|-chat)|codex-mini)/,
     rules: {
-      temperature: onlyDefault,
-      top_p: onlyDefault,
-      presence_penalty: onlyDefault,
-      frequency_penalty: onlyDefault,
-      logit_bias: onlyDefault,
+      temperature: reasonersDefault,
+      top_p: reasonersDefault,
+      presence_penalty: reasonersDefault,
+      frequency_penalty: reasonersDefault,
+      logit_bias: reasonersDefault,
       logprobs: noLogprobs,
       top_logprobs: noLogprobs,
       max_tokens: renamed('max_completion_tokens'),
@@ -66,6 +66,6 @@ export const upstreamRows: readonly UpstreamRow[] = [
     // 4.7 and later refuse either; a date such as 20250514 is no version
     kinds: ['anthropic'],
     pattern: /claude-[a-z]+-(?:4-(?:[7-9]|[1-9]\d)|[5-9]|[1-9]\d)(?!\d)/,
-    rules: { temperature: onlyTheDefault, top_p: onlyTheDefault, top_k: onlyTheDefault }
+    rules: { temperature: modelsDefault, top_p: modelsDefault, top_k: modelsDefault }
   }
 ]
