@@ -7,15 +7,18 @@ import type { StoreLink } from './store-link.ts'
 
 /** ms between two looks at slots that were not used: how long others may have to wait for them. */
 const TICK = 100
-/**
- * ms that a request waits for slots that other processes hold, which they may just not have given back yet: their next tick, a question of
- * theirs and one of ours, on a machine that is busy. No longer than the Retry-After of the refusal that follows.
- */
+/** ms that a request waits at least for slots that other processes hold, which they may just not have given back yet. */
+const USUAL_WAIT = 250
+/** Questions that are answered at least while it waits: a busy machine is slow to answer them, and as slow to give back what is not used. */
+const LEAST_LOOKS = 8
+/** ms after which it waits no longer: the Retry-After of the refusal that follows. */
 const LONGEST_WAIT = 1_000
 /** ms between two questions of those who wait. */
 const LOOK_AGAIN = 25
 /** Requests that wait at one subject; more are refused at once. */
 const MOST_WAITING = 500
+
+interface Waiter { readonly since: number, looks: number, readonly resolve: (verdict: Verdict) => void }
 
 /** Requests in flight of one subject. */
 export interface SlotMeter {
@@ -28,7 +31,7 @@ export interface SlotMeter {
   peak: number
   asking: boolean
   timer: NodeJS.Timeout | null
-  readonly waiters: Array<{ readonly until: number, readonly resolve: (verdict: Verdict) => void }>
+  readonly waiters: Waiter[]
 }
 
 export interface SlotMeters {
@@ -64,7 +67,7 @@ export function createSlotMeters ({ pool, processId, link, processes }: { pool: 
       // all of them are in use here: there is nothing to wait for
       if (meter.inUse >= meter.limit || meter.waiters.length >= MOST_WAITING) return 'exhausted'
       return new Promise(resolve => {
-        meter.waiters.push({ until: performance.now() + LONGEST_WAIT, resolve })
+        meter.waiters.push({ since: performance.now(), looks: 0, resolve })
         ask(meter)
       })
     },
@@ -132,7 +135,8 @@ export function createSlotMeters ({ pool, processId, link, processes }: { pool: 
   function serve (meter: SlotMeter): void {
     while (meter.waiters.length > 0 && use(meter)) meter.waiters.shift()!.resolve('taken')
     const now = performance.now()
-    while (meter.waiters.length > 0 && (meter.waiters[0]!.until <= now || meter.inUse >= meter.limit)) meter.waiters.shift()!.resolve('exhausted')
+    for (const waiter of meter.waiters) waiter.looks += 1
+    while (meter.waiters.length > 0 && (hasWaited(meter.waiters[0]!, now) || meter.inUse >= meter.limit)) meter.waiters.shift()!.resolve('exhausted')
     if (meter.waiters.length > 0) {
       meter.timer ??= setTimeout(() => {
         meter.timer = null
@@ -166,4 +170,9 @@ export function createSlotMeters ({ pool, processId, link, processes }: { pool: 
     if (unused.length > 0) await exchange(unused, unused.map(meter => question(meter, meter.held)))
     await processes.refresh()
   }
+}
+
+function hasWaited ({ since, looks }: Waiter, now: number): boolean {
+  const waited = now - since
+  return waited >= LONGEST_WAIT || (waited >= USUAL_WAIT && looks >= LEAST_LOOKS)
 }
